@@ -1,0 +1,1 @@
+"""The commands. The package that imports typer."""

@@ -1,0 +1,1 @@
+"""The engine: walks steps, writes the journal, holds the lock."""

@@ -1,0 +1,1 @@
+"""Env files as a domain: read, compare, decide, append. Pure."""

@@ -1,0 +1,1 @@
+"""What things are: events, runs, plans, verdicts. No I/O; the standard library only."""

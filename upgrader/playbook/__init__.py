@@ -1,0 +1,1 @@
+"""Playbooks: YAML to a checked, frozen value."""

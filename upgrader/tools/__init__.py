@@ -1,0 +1,1 @@
+"""The outside world, one module each: programs, Compose, Docker, git, Postgres, HTTP, files."""
