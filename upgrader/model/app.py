@@ -1,0 +1,94 @@
+"""What a playbook says of an app: its stack, databases, migrations and health. Facts, not procedure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stack:
+    """How every Compose call is made. `files`, `env_file` and `example` are relative to `directory`."""
+
+    directory: Path
+    project: str
+    files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    env_file: str = ".env"
+    example: str | None = None
+    overlay: str | None = None
+    keep: tuple[str, ...] = ()
+    """Further untracked files (globs) that belong into a restore point."""
+
+
+@dataclass(frozen=True)
+class DatabaseSpec:
+    """One Postgres database: inside a service of the stack. Empty `user` and `name`: as the container's environment says."""
+
+    id: str
+    service: str
+    name: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class MigrationsSpec:
+    """How the app migrates. `service` is the one-shot; `path` the directory of migration files, for the plan and the review.
+
+    `online`: `auto` (the old version keeps serving while migrations run if their SQL is judged additive), `always`,
+    or `never` (writers are stopped first).
+    """
+
+    service: str = ""
+    path: str = ""
+    ledger: str = ""
+    online: str = "auto"
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """One proof that the app serves: a service's state, an HTTP answer, or a version in a JSON answer."""
+
+    service: str = ""
+    http: str = ""
+    status: int = 200
+    insecure: bool = False
+    json: str = ""
+    equals: str = ""
+
+
+@dataclass(frozen=True)
+class HealthSpec:
+    """All checks, how long they must hold without a break (`stable_for`), and how long to wait for that (seconds)."""
+
+    checks: tuple[HealthCheck, ...] = ()
+    stable_for: float = 5.0
+    timeout: float = 180.0
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A command of the operator's around a phase: `when` is `before prepare`, `after finish`, `on failure`, …"""
+
+    when: str
+    run: tuple[str, ...]
+    timeout: float = 300.0
+
+
+@dataclass(frozen=True)
+class App:
+    """The thing upgraded, as the resolved playbook and this host describe it."""
+
+    name: str
+    stack: Stack
+    home: Path
+    """`$UPGRADER_HOME/<project>`: runs, restore points, the lock."""
+    databases: Mapping[str, DatabaseSpec] = field(default_factory=dict)
+    migrations: MigrationsSpec = field(default_factory=MigrationsSpec)
+    health: HealthSpec = field(default_factory=HealthSpec)
+    hooks: tuple[Hook, ...] = ()
+    signed_tags: bool = False
+    release_tags: str = ""
+    """Glob that release tags match; empty: version-like tags (`v1.2.3`, `1.2.3`)."""
+    writers: tuple[str, ...] = ()
+    """Services to stop when writes must stop; empty: every long-running service that is not a database."""

@@ -1,0 +1,95 @@
+"""Restore points: what one run saved before it changed anything, as one manifest."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """A file of the restore point: its path inside it, and the checksum and size that every use verifies."""
+
+    path: str
+    sha256: str
+    size: int
+    origin: str = ""
+    """Where it came from, relative to the app's directory; empty for dumps."""
+    mode: int = 0o600
+
+
+@dataclass(frozen=True)
+class SavedDatabase:
+    """A database as it was: dumped into `files`, or kept in the server as `aside` (renamed)."""
+
+    id: str
+    service: str
+    name: str
+    user: str
+    server_version: str
+    method: str
+    """`dump` (a custom-format archive), or `aside` (the database itself, under the name in `aside`)."""
+    files: tuple[SavedFile, ...] = ()
+    aside: str = ""
+    oid: int = 0
+    schema_sha256: str = ""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    size: int = 0
+    seconds: float = 0.0
+    taken_at: str = ""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An image kept by a tag of ours: the image id that the service's container ran, and the name it went by."""
+
+    service: str
+    image_id: str
+    image: str
+    tag: str
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RestorePoint:
+    """Everything a way back needs."""
+
+    id: str
+    run: str
+    project: str
+    directory: str
+    created_at: str
+    tool: str
+    commit: str
+    branch: str | None
+    version: str
+    """The release tag at `commit`, or its abbreviated hash."""
+    databases: tuple[SavedDatabase, ...] = ()
+    files: tuple[SavedFile, ...] = ()
+    patch: SavedFile | None = None
+    pins: tuple[Pin, ...] = ()
+    model: SavedFile | None = None
+    env_file: str = ""
+    running: tuple[str, ...] = ()
+    """The services that ran when it was taken."""
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "RestorePoint":
+        """Raises KeyError or TypeError for a manifest that is not one of ours."""
+        values = dict(data)
+        values["databases"] = tuple(_database(item) for item in data["databases"])
+        values["files"] = tuple(SavedFile(**item) for item in data["files"])
+        values["pins"] = tuple(Pin(**{**item, "digests": tuple(item["digests"])}) for item in data["pins"])
+        for name in ("patch", "model"):
+            values[name] = SavedFile(**data[name]) if data[name] else None
+        values["running"] = tuple(data["running"])
+        return RestorePoint(**values)
+
+
+def _database(item: Mapping[str, Any]) -> SavedDatabase:
+    return SavedDatabase(**{**item, "files": tuple(SavedFile(**file) for file in item["files"])})
