@@ -19,7 +19,18 @@ _SPACE_CHARACTERS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + 
 _QUOTED_PIECE = {b'"': re.compile(rb'[^"\\]+'), b"'": re.compile(rb"[^'\\]+")}
 
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0[0-9]{0,3})')
-_ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"', "$": "$$"}
+_ESCAPED = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "\\": "\\",
+    '"': '"',
+    "$": "$$",
+}
 
 Quote = Literal["", "'", '"']
 
@@ -35,7 +46,10 @@ class LexError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One assignment or bare key. `template` is still to be interpolated unless the quote is single."""
+    """One assignment or bare key. `template` is still to be interpolated unless the quote is single.
+
+    `start` and `end` are byte offsets; the line ending is not part of it.
+    """
 
     key: str
     template: str | None
@@ -71,7 +85,8 @@ def lex(data: bytes) -> Iterator[Statement | Comment]:
             return
         if data[at : at + 1] == b"#":
             end = _line_end(data, at)
-            yield Comment(decode(data[at + 1 : end]).rstrip("\r"), at, end)
+            text = data[at:end].rstrip(b"\r")
+            yield Comment(decode(text[1:]), at, at + len(text))
             at = end
             continue
         statement, at = _statement(data, at)
@@ -82,7 +97,7 @@ def lex(data: bytes) -> Iterator[Statement | Comment]:
 def _statement(data: bytes, start: int) -> tuple[Statement, int]:
     key, bare, at = _key(data, start)
     if bare:
-        return Statement(key, None, "", start, at - 1, ""), at
+        return Statement(key, None, "", start, start + len(data[start:at].rstrip(b"\r\n")), ""), at
     if key == "":
         raise LexError("an assignment without a variable name", start)
     at = _skip(_BLANKS, data, at)
@@ -93,12 +108,18 @@ def _statement(data: bytes, start: int) -> tuple[Statement, int]:
         # Compose reads on behind the closing quote: a comment, or more statements on the same line.
         inline = decode(data[end : _line_end(data, end)]).strip()
         statement = Statement(
-            key, template, '"' if quote == b'"' else "'", start, end, inline[1:].strip() if inline.startswith("#") else ""
+            key,
+            template,
+            '"' if quote == b'"' else "'",
+            start,
+            end,
+            inline[1:].strip() if inline.startswith("#") else "",
         )
     else:
         end = _line_end(data, at)
         raw, _, note = data[at:end].partition(b" #")
-        statement = Statement(key, decode(raw).rstrip(_SPACE_CHARACTERS), "", start, end, decode(note).strip())
+        shown = at + len(data[at:end].rstrip(b"\r"))
+        statement = Statement(key, decode(raw).rstrip(_SPACE_CHARACTERS), "", start, shown, decode(note).strip())
     if "\0" in key or "\0" in (statement.template or ""):
         raise LexError("a NUL byte", start)
     return statement, end
