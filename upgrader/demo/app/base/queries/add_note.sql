@@ -1,0 +1,1 @@
+insert into notes (body) values (%(body)s) returning id

@@ -1,0 +1,1 @@
+select max(version)::int as schema from schema_migrations

@@ -1,0 +1,1 @@
+alter table notes rename column body to text;

@@ -1,0 +1,1 @@
+select id, text as body, seal from notes where id > %(after)s::bigint order by id limit %(PAGE_SIZE)s::int
