@@ -1,7 +1,7 @@
 """Steps: the vocabulary of playbooks; their contract, and the context that they work in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -36,13 +36,36 @@ class Ask(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """What the person asked for on the command line, as it was journaled with the run."""
+    """What the person asked for, as it was journaled with the run: `Options.of(run.arguments)`."""
 
     to: str = ""
     keep_local_changes: bool = False
     accept_data_loss: bool = False
+    accept_moved_tag: bool = False
     online: str = ""
+    """`always` or `never` overrides the playbook's `migrations.online`."""
     rebuild: bool = False
+    data: str = "auto"
+    """Of a rollback: `auto`, `restore` (from the restore point, whatever the schema says) or `keep` (carry the rows)."""
+    point: str = ""
+    """Of a rollback: the restore point's id; empty when the run that is healed never made one."""
+    heal: bool = False
+    """Of a rollback: it heals a failed run, nobody asked for it."""
+    target: Mapping[str, str] = field(default_factory=dict)
+    """Of an upgrade: commit, name, ref and kind of what it goes to."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Of an upgrade: commit, name and branch of where it starts."""
+
+    @staticmethod
+    def of(arguments: Facts) -> "Options":
+        known = {f.name for f in fields(Options)}
+        return Options(**{name: value for name, value in arguments.items() if name in known})
+
+    def arguments(self) -> dict[str, Any]:
+        """The values that differ from the defaults, to be journaled."""
+        plain = Options()
+        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: value for name, value in pairs if value != getattr(plain, name)}
 
 
 @dataclass(frozen=True)
@@ -56,10 +79,18 @@ class Context:
     world: "World"
     directory: Path
     """The run's own directory: logs, saved files."""
+    parent: Run | None
+    """Of a rollback: the run that it goes back from."""
     say: Say
     ask: Ask
     now: Callable[[], str]
     """UTC, ISO 8601."""
+    planning: bool = False
+    """Whether only a plan is made: later steps are asked before earlier ones have acted."""
+
+    def using(self, shell: Shell, say: Say) -> "Context":
+        """This context with another shell under all of its tools."""
+        return replace(self, shell=shell, say=say, world=self.world.using(shell))
 
 
 class StepModel(BaseModel):
@@ -77,6 +108,10 @@ class StepModel(BaseModel):
     uses: str
     attempts: ClassVar[int] = 1
     """How often a TransientError is tried in all."""
+    alters: ClassVar[bool] = True
+    """Whether apply alters the app: a failure before the first such step needs no way back."""
+    redo_after: ClassVar[float | None] = None
+    """Seconds after which a resumed run does this again, as long as it is still in the same phase."""
 
     def describe(self) -> str:
         raise NotImplementedError

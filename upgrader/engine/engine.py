@@ -1,0 +1,174 @@
+"""The engine: asks each step to look, writes down what is about to happen, lets it act, writes down what came of it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from upgrader.engine import lock
+from upgrader.engine.journal import Journal
+from upgrader.engine.signals import Interrupts
+from upgrader.errors import ExitCode, RefusedError, StepError, StoppedError, TransientError, UpgraderError
+from upgrader.model import events as e
+from upgrader.model.run import FORWARD_PHASES, Run
+from upgrader.model.secret import Redactor
+from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.tools.shell import CancelledError
+
+Sink = Callable[[e.Event], None]
+Procedure = Mapping[str, Sequence[StepModel]]
+WAITS = (2.0, 5.0, 10.0)
+
+
+class StepFailedError(UpgraderError):
+    """A step refused or failed; `changed` says whether anything had been changed by then."""
+
+    def __init__(self, step: str, phase: str, cause: UpgraderError, *, refused: bool) -> None:
+        super().__init__(cause.message, cause.hint, lines=cause.lines, exit_code=cause.exit_code)
+        self.step = step
+        self.phase = phase
+        self.refused = refused
+
+
+@dataclass
+class Engine:
+    """Walks one procedure of one run. `sinks` hear each event in their order; the journal is the first of them."""
+
+    procedure: Procedure
+    context: Callable[[], Context]
+    """A fresh context: nothing that a step read is still believed by the next."""
+    journal: Journal
+    sinks: Sequence[Sink]
+    redactor: Redactor
+    interrupts: Interrupts
+    home: Path
+    directory: Path
+
+    def go(self) -> None:
+        """Take every step that is not yet behind us. Raises StepFailedError, or StoppedError at a step boundary."""
+        for phase in FORWARD_PHASES:
+            steps = [step for step in self.procedure.get(phase, ()) if not self._behind(step)]
+            if phase == "finish":
+                self._commit()
+            if steps and self._run().phase != phase:
+                lock.describe(self.home, run=self._run().id, phase=phase)
+                self.emit(e.PhaseStarted(phase))
+            for step in steps:
+                self._stop_if_asked()
+                self._perform(step, phase)
+
+    def emit(self, event: e.Event) -> None:
+        """Clean, then remember, then show. A fact that the redactor would alter is a bug, and raises."""
+        clean = self.redactor.value(e.to_json(event))
+        for name in ("facts", "before"):
+            if name in clean and clean[name] != self._plain(getattr(event, name)):
+                msg = f"a secret in the {name} of {getattr(event, 'step', event)}"
+                raise RuntimeError(msg)
+        heard = e.from_json(clean)
+        for sink in self.sinks:
+            sink(heard)
+
+    def _plain(self, value: object) -> object:
+        return Redactor().value(value)
+
+    def _run(self) -> Run:
+        assert self.journal.run is not None  # noqa: S101: RunStarted is the first event of every journal
+        return self.journal.run
+
+    def _behind(self, step: StepModel) -> bool:
+        state = self._run().steps.get(step.id)
+        return state is not None and state.state in ("finished", "skipped")
+
+    def _commit(self) -> None:
+        if not self._run().committed:
+            self.emit(e.Committed(self._run().title))
+
+    def _stop_if_asked(self) -> None:
+        if not self.interrupts.requested:
+            return
+        self.emit(e.Interrupted(self.interrupts.name))
+        raise StoppedError(
+            f"stopped on {self.interrupts.name}, at a safe place",
+            "upgrader resume (or: upgrader rollback)",
+            exit_code=self.interrupts.exit_code,
+        )
+
+    def _perform(self, step: StepModel, phase: str) -> None:
+        title = step.describe()
+        try:
+            ctx = self._ready(step)
+            verdict = self._check(step, ctx)
+        except CancelledError:
+            self._cancelled(step)
+        except UpgraderError as error:
+            self._fail(step, phase, error, refused=True)
+        match verdict:
+            case Satisfied(why, facts):
+                self.emit(e.StepSkipped(step.id, phase, title, why, facts))
+            case Refused(why, hint, lines):
+                self._fail(step, phase, RefusedError(why, hint, lines=lines), refused=True)
+            case Needed(why, before):
+                self.emit(e.StepStarted(step.id, phase, title, why, before))  # durable before the first effect
+                started = time.monotonic()
+                facts = self._apply(step, phase)
+                self.emit(e.StepFinished(step.id, facts, round(time.monotonic() - started, 3)))
+
+    def _ready(self, step: StepModel) -> Context:
+        ctx = self.context()
+        return ctx.using(ctx.shell.reading(), lambda text: self.emit(e.Said(step.id, text)))
+
+    def _check(self, step: StepModel, ctx: Context) -> Verdict:
+        return step.check(ctx)
+
+    def _apply(self, step: StepModel, phase: str) -> e.Facts:
+        for attempt in range(1, step.attempts + 1):
+            try:
+                return step.apply(self._acting(step))
+            except CancelledError:
+                self._cancelled(step)
+            except TransientError as error:
+                if attempt == step.attempts:
+                    self._fail(step, phase, error, refused=False)
+                wait = WAITS[min(attempt, len(WAITS)) - 1]
+                self.emit(e.Retrying(step.id, attempt, step.attempts, error.message, wait))
+                self._rest(wait)
+            except UpgraderError as error:
+                self._fail(step, phase, error, refused=False)
+        raise AssertionError(step.id)
+
+    def _acting(self, step: StepModel) -> Context:
+        ctx = self.context()
+        log = self.directory / "logs" / f"{step.id}.log"
+        shell = ctx.shell.changing(log, lambda line: self.emit(e.Output(step.id, line)))
+        shell = replace(shell, tick=lambda: self._tick(step))
+        return ctx.using(shell, lambda text: self.emit(e.Said(step.id, text)))
+
+    def _tick(self, step: StepModel) -> bool:
+        self.emit(e.Ticked(step.id))
+        return self.interrupts.insisted
+
+    def _rest(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.interrupts.requested:
+            time.sleep(0.1)
+        self._stop_if_asked()
+
+    def _cancelled(self, step: StepModel) -> None:
+        self.emit(e.Interrupted(self.interrupts.name))
+        raise StoppedError(
+            f"cancelled in the middle of {step.id!r}, on the second {self.interrupts.name}",
+            "upgrader resume (or: upgrader rollback)",
+            exit_code=self.interrupts.exit_code,
+        ) from None
+
+    def _fail(self, step: StepModel, phase: str, error: UpgraderError, *, refused: bool) -> None:
+        log = self.directory / "logs" / f"{step.id}.log"
+        shown = str(log) if log.exists() else ""
+        self.emit(e.StepFailed(step.id, error.message, error.hint, list(error.lines), shown, refused))
+        raise StepFailedError(step.id, phase, error, refused=refused) from error
+
+
+def code_of(error: UpgraderError) -> ExitCode:
+    """The exit code of an error that nothing healed."""
+    return ExitCode.NEEDS_PERSON if isinstance(error, StepError) else error.exit_code

@@ -1,0 +1,212 @@
+"""Runs: begin one, resume one, and turn back the one that failed."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from upgrader import __version__
+from upgrader.engine import lock
+from upgrader.engine.engine import Engine, Procedure, Sink, StepFailedError
+from upgrader.engine.journal import Journal
+from upgrader.engine.signals import Interrupts
+from upgrader.engine.state import State, write_private
+from upgrader.errors import ExitCode, UpgraderError
+from upgrader.model import events as e
+from upgrader.model.app import App
+from upgrader.model.plan import Plan
+from upgrader.model.run import FORWARD_PHASES, Run
+from upgrader.model.secret import Redactor
+from upgrader.playbook.load import Playbook
+from upgrader.steps.base import Context, Options
+from upgrader.tools.shell import collect_spools
+
+MOST_RESUMES = 20
+"""After so many attempts at one run a person is asked to look."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, and the run that healed it, if one did."""
+
+    run: Run
+    healed_by: Run | None = None
+
+
+@dataclass
+class Session:
+    """All that runs of one app share in this process. `context` makes a fresh context for a run."""
+
+    app: App
+    state: State
+    playbook: Playbook
+    redactor: Redactor
+    interrupts: Interrupts
+    context: Callable[[Run, Run | None, Path], Context]
+    sinks: Callable[[Journal], Sequence[Sink]]
+    heal_options: Callable[[Run], Options]
+    """What the rollback that heals a failed run is to do."""
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def start(self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None) -> Outcome:
+        """Begin a run and see it through: to its end, or back to where it began."""
+        directory = self.state.new_run()
+        write_private(directory / "playbook.yaml", self.playbook.to_yaml())
+        if plan is not None:
+            write_private(directory / "plan.json", json.dumps(plan.to_json(), indent=1))
+        journal = Journal.create(directory / "journal.jsonl")
+        engine = self._engine(journal, directory, self.procedure(kind), of)
+        engine.emit(
+            e.RunStarted(
+                run=directory.name,
+                kind=kind,
+                project=self.app.stack.project,
+                directory=str(self.app.stack.directory),
+                tool=__version__,
+                playbook=self.playbook.name,
+                digest=self.playbook.digest,
+                title=title,
+                outline=outline(self.procedure(kind)),
+                of=of.id if of else None,
+                arguments=options.arguments(),
+            )
+        )
+        return self._drive(engine, journal, of)
+
+    def resume(self, run: Run, of: Run | None = None) -> Outcome:
+        """Go on with an unfinished run: forward, or back when it had turned back already."""
+        directory = self.state.directory(run)
+        collect_spools(directory / "logs", self.redactor)
+        journal = Journal.reopen(directory / "journal.jsonl")
+        engine = self._engine(journal, directory, self.procedure(run.kind), of)
+        engine.emit(e.Resumed(run.resumed + 1))
+        if run.resumed >= MOST_RESUMES:
+            return self._finish(engine, journal, "failed", ExitCode.NEEDS_PERSON, f"given up after {run.resumed} attempts")
+        if run.kind == "upgrade" and run.failed_step():
+            return self._turn_back(engine, journal, _why(run))
+        return self._drive(engine, journal, of)
+
+    def turn_back(self, run: Run, why: str) -> Outcome:
+        """Do not go on with this unfinished run: go back from it."""
+        directory = self.state.directory(run)
+        collect_spools(directory / "logs", self.redactor)
+        journal = Journal.reopen(directory / "journal.jsonl")
+        engine = self._engine(journal, directory, self.procedure(run.kind), None)
+        return self._turn_back(engine, journal, why)
+
+    def abandon(self, run: Run) -> Outcome:
+        """Declare an unfinished run over, leaving the app as it is."""
+        directory = self.state.directory(run)
+        journal = Journal.reopen(directory / "journal.jsonl")
+        engine = self._engine(journal, directory, {}, None)
+        return self._finish(engine, journal, "abandoned", ExitCode.DONE, "abandoned by a person; the app was left as it is")
+
+    def procedure(self, kind: str) -> Procedure:
+        return self.playbook.rollback.phases if kind == "rollback" else self.playbook.upgrade.phases
+
+    def _drive(self, engine: Engine, journal: Journal, of: Run | None) -> Outcome:
+        try:
+            engine.go()
+        except StepFailedError as error:
+            if _run(journal).kind == "upgrade":
+                return self._upgrade_failed(engine, journal, error)
+            return self._rollback_failed(engine, journal, error)
+        run = _run(journal)
+        return self._finish(engine, journal, "done", ExitCode.DONE, run.title)
+
+    def _upgrade_failed(self, engine: Engine, journal: Journal, error: StepFailedError) -> Outcome:
+        if not self._altered(journal):
+            outcome = "refused" if error.refused else "failed"
+            return self._finish(engine, journal, outcome, ExitCode.REFUSED, f"{error.message}; nothing was changed")
+        return self._turn_back(engine, journal, f"{error.step}: {error.message}")
+
+    def _rollback_failed(self, engine: Engine, journal: Journal, error: StepFailedError) -> Outcome:
+        healing = _run(journal).of is not None and Options.of(_run(journal).arguments).heal
+        if not self._altered(journal) and not healing:
+            return self._finish(engine, journal, "refused", ExitCode.REFUSED, f"{error.message}; nothing was changed")
+        # it stays unfinished: a rollback goes on rolling back
+        raise UpgraderError(
+            f"the way back stopped at {error.step!r}: {error.message}",
+            error.hint or "mend what it says, then: upgrader resume",
+            lines=error.lines,
+            exit_code=ExitCode.NEEDS_PERSON,
+        )
+
+    def _altered(self, journal: Journal) -> bool:
+        run = _run(journal)
+        steps = [step for phase in self.procedure(run.kind).values() for step in phase]
+        return any(step.alters and run.touched(step.id) for step in steps)
+
+    def _turn_back(self, engine: Engine, journal: Journal, why: str) -> Outcome:
+        """Heal: a rollback of its own, which this run waits for."""
+        run = _run(journal)
+        back = self._unfinished_heal(run)
+        if back is None:
+            options = replace(self.heal_options(run), heal=True)
+            engine.emit(e.Turned("", why))
+            healed = self.start("rollback", options, f"Go back from {run.title}", of=run).run
+        else:
+            healed = self.resume(back, of=run).run
+        message = f"{why}; rolled back by {healed.id}"
+        ended = self._finish(engine, journal, "rolled-back", ExitCode.ROLLED_BACK, message)
+        return Outcome(ended.run, healed)
+
+    def _unfinished_heal(self, run: Run) -> Run | None:
+        return next((other for other in self.state.unfinished() if other.of == run.id), None)
+
+    def _finish(self, engine: Engine, journal: Journal, outcome: str, code: ExitCode, message: str) -> Outcome:
+        seconds = _age(_run(journal))
+        engine.emit(e.RunFinished(outcome, int(code), message, seconds))
+        return Outcome(_run(journal))
+
+    def _engine(self, journal: Journal, directory: Path, procedure: Procedure, of: Run | None) -> Engine:
+        return Engine(
+            procedure=procedure,
+            context=lambda: self.context(_run(journal), of, directory),
+            journal=journal,
+            sinks=self.sinks(journal),
+            redactor=self.redactor,
+            interrupts=self.interrupts,
+            home=self.app.home,
+            directory=directory,
+        )
+
+
+def outline(procedure: Procedure) -> list[Any]:
+    """`[[phase, [[step id, title], …]], …]`, for renderers."""
+    return [
+        [phase, [[step.id, step.describe()] for step in procedure[phase]]]
+        for phase in FORWARD_PHASES
+        if procedure.get(phase)
+    ]
+
+
+def unfinished(state: State) -> tuple[Run, Run | None] | None:
+    """The unfinished run to go on with, and the rollback that is healing it, if one had begun."""
+    runs = state.unfinished()
+    children = {run.of: run for run in runs if run.of}
+    for run in runs:
+        if run.of is None or run.of not in {other.id for other in runs}:
+            return run, children.get(run.id)
+    return None
+
+
+def _run(journal: Journal) -> Run:
+    assert journal.run is not None  # noqa: S101: RunStarted is the first event of every journal
+    return journal.run
+
+
+def _why(run: Run) -> str:
+    failed = run.failed_step()
+    return f"{failed[0]}: {failed[1].why}" if failed else "interrupted"
+
+
+def _age(run: Run) -> float:
+    from datetime import UTC, datetime
+
+    started = datetime.fromisoformat(run.started_at)
+    return round((datetime.now(UTC) - started).total_seconds(), 3)
+
+

@@ -1,0 +1,88 @@
+"""Where runs and restore points of one app live, and how they are listed."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from upgrader.engine import journal
+from upgrader.errors import RefusedError
+from upgrader.model.run import Run
+
+
+def root(environ: Mapping[str, str]) -> Path:
+    """`$UPGRADER_HOME`, else `/var/lib/upgrader` for root, else the user's state directory."""
+    if home := environ.get("UPGRADER_HOME"):
+        return Path(home)
+    if os.geteuid() == 0:
+        return Path("/var/lib/upgrader")
+    state = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
+    return Path(state) / "upgrader"
+
+
+@dataclass(frozen=True)
+class State:
+    """The records of one app: `home` is `<root>/<project>`. Directories are 0700, files 0600, whatever the umask."""
+
+    home: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def points(self) -> Path:
+        return self.home / "restore-points"
+
+    def make(self) -> None:
+        for directory in (self.home.parent, self.home, self.runs, self.points):
+            make_private(directory)
+
+    def new_run(self) -> Path:
+        """A fresh run directory, named `<UTC time>-<4 hex>`, with `logs/` in it."""
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        directory = self.runs / name
+        for made in (directory, directory / "logs"):
+            make_private(made)
+        return directory
+
+    def all(self) -> Iterator[Run]:
+        """Every run, oldest first. A directory whose run never wrote its first line is not one."""
+        if not self.runs.is_dir():
+            return
+        for directory in sorted(self.runs.iterdir()):
+            path = directory / "journal.jsonl"
+            if path.exists() and path.stat().st_size:
+                yield Run.replay(journal.read(path))
+
+    def unfinished(self) -> list[Run]:
+        return [run for run in self.all() if run.unfinished]
+
+    def find(self, run_id: str) -> Run:
+        """The run with this id or unambiguous beginning or end of it."""
+        runs = [run for run in self.all() if run.id.startswith(run_id) or run.id.endswith(run_id)]
+        if len(runs) == 1:
+            return runs[0]
+        what = "no run" if not runs else f"{len(runs)} runs"
+        raise RefusedError(f"{what} of this app can be meant by {run_id!r}", "upgrader history")
+
+    def directory(self, run: Run) -> Path:
+        return self.runs / run.id
+
+
+def make_private(directory: Path) -> None:
+    """Make the directory, readable by its owner alone; an existing one is left as it is."""
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read, durable before this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
