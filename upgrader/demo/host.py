@@ -103,11 +103,13 @@ class Installation:
         return Shell().run(Command(("docker", "compose", *args), cwd=self.path, changes=True)).out
 
     def logs(self) -> str:
-        """The containers' states and all that they logged, even where the checkout or the env file is broken."""
+        """The containers' states and their last lines, even where the checkout or the env file is broken."""
         states = ("ps", "--all", "--format", "table {{.Name}}\t{{.Status}}\t{{.Image}}")
+        lines = ("logs", "--no-color", "--tail=40")
         return "\n".join(
-            Shell().attempt(Command(("docker", "compose", "--ansi", "never", "-p", self.project, *args))).out
-            for args in (states, ("logs", "--no-color", "--timestamps"))
+            # Compose begins each line by erasing it, whatever it is told about colours
+            Shell().attempt(Command(("docker", "compose", "-p", self.project, *args))).out.replace("\x1b[2K", "")
+            for args in (states, lines)
         )
 
     def health(self) -> bool:

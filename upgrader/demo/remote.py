@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from upgrader.errors import UsageError
 from upgrader.tools.shell import Command, Shell
 
 APP = Path(__file__).parent / "app"
@@ -46,17 +47,15 @@ _FIRST_RELEASE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 def build_remote(path: Path, *, upto: str = "v1.3.0") -> None:
     """Make a bare repository at `path`, with every release up to `upto` as a commit on main and an annotated tag."""
+    releases = RELEASES[: RELEASES.index(_release(upto)) + 1]
     git("init", "--quiet", "--bare", "--initial-branch=main", str(path), cwd=path.parent)
-    for release in RELEASES:
+    for release in releases:
         publish(path, release.tag)
-        if release.tag == upto:
-            return
-    raise ValueError(f"{upto} is not a release of the demo app")
 
 
 def publish(remote: Path, tag: str) -> None:
     """Add one of RELEASES on top of the remote's main branch."""
-    release = next(release for release in RELEASES if release.tag == tag)
+    release = _release(tag)
     _commit(remote, tag, release.notes, [b"deleteall\n", *(_write(path, data) for path, data in _tree(release))])
 
 
@@ -68,6 +67,15 @@ def add_release(remote: Path, tag: str, changes: Mapping[str, str | None], base:
         for path, text in {"VERSION": f"{tag.removeprefix('v')}\n", **changes}.items()
     ]
     _commit(remote, tag, f"{base} with changes.", [f"M 040000 {tree} \n".encode(), *edits])
+
+
+def _release(tag: str) -> Release:
+    for release in RELEASES:
+        if release.tag == tag:
+            return release
+    raise UsageError(
+        f"{tag} is no release of the demo app", f"Choose one of {', '.join(each.tag for each in RELEASES)}"
+    )
 
 
 def _tree(release: Release) -> list[tuple[str, bytes]]:

@@ -1,9 +1,11 @@
 """Serve ledgerly over HTTP. What a release asks of the database is in queries/*.sql; this file only runs that."""
 
 import json
+import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +19,8 @@ HERE = Path(__file__).parent
 VERSION = (HERE / "VERSION").read_text().strip()
 QUERIES = {file.stem: file.read_bytes() for file in HERE.glob("queries/*.sql")}
 
+log = logging.getLogger("web")
+
 
 def query(name: str, **values: object) -> list[dict[str, Any]]:
     """The rows of queries/NAME.sql, which may name values and settings, such as %(PAGE_SIZE)s."""
@@ -28,32 +32,38 @@ class Web(BaseHTTPRequestHandler):
     """Answers one request."""
 
     def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        try:
-            match url.path:
-                case "/":
-                    self.answer({"greeting": os.environ["APP_GREETING"]})
-                case "/health":
-                    self.answer(query("health"))
-                case "/version":
-                    self.answer({"version": VERSION, **query("schema")[0]})
-                case "/notes":
-                    self.answer(query("notes", after=parse_qs(url.query).get("after", ["0"])[0]))
-                case "/config":
-                    self.answer(sorted(os.environ))
-                case _:
-                    self.answer({"error": "no such page"}, HTTPStatus.NOT_FOUND)
-        except psycopg.Error as error:
-            self.answer({"error": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+        self.answer(self.read)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        try:
-            self.answer(query("add_note", body=body)[0], HTTPStatus.CREATED)
-        except psycopg.Error as error:
-            self.answer({"error": str(error)}, HTTPStatus.SERVICE_UNAVAILABLE)
+        self.answer(self.write)
 
-    def answer(self, content: object, status: HTTPStatus = HTTPStatus.OK) -> None:
+    def read(self) -> tuple[HTTPStatus, object]:
+        url = urlsplit(self.path)
+        match url.path:
+            case "/":
+                return HTTPStatus.OK, {"greeting": os.environ["APP_GREETING"]}
+            case "/health":
+                return HTTPStatus.OK, query("health")[0]
+            case "/version":
+                return HTTPStatus.OK, {"version": VERSION, **query("schema")[0]}
+            case "/notes":
+                return HTTPStatus.OK, query("notes", after=parse_qs(url.query).get("after", ["0"])[0])
+            case "/config":
+                return HTTPStatus.OK, sorted(os.environ)
+        return HTTPStatus.NOT_FOUND, {"error": "no such page"}
+
+    def write(self) -> tuple[HTTPStatus, object]:
+        if self.path != "/notes":
+            return HTTPStatus.NOT_FOUND, {"error": "no such page"}
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        return HTTPStatus.CREATED, query("add_note", body=body)[0]
+
+    def answer(self, ask: Callable[[], tuple[HTTPStatus, object]]) -> None:
+        try:
+            status, content = ask()
+        except psycopg.Error as error:
+            log.warning("%s: %s", self.path, error)
+            status, content = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
         data = json.dumps(content, default=str).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
