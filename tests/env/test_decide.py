@@ -1,0 +1,194 @@
+"""Decisions, in the shape of real releases."""
+
+import pytest
+
+from upgrader.env.decide import ComposeEvidence, Decision, decide
+from upgrader.env.document import Document
+
+OLD = "APP_URL=https://example.com\n"
+LIVE = "APP_URL=https://ours.test\nAUTH_MODE=oidc\nDATABASE_URL=postgres://app:pw@db/app\n"
+
+
+def one(
+    example: str, *, live: str = LIVE, previous: str | None = OLD, compose: ComposeEvidence | None = None
+) -> Decision:
+    found = decide(
+        Document.parse(live.encode()),
+        Document.parse(example.encode(), ".env.example"),
+        None if previous is None else Document.parse(previous.encode()),
+        compose,
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("example", "value"),
+    [
+        ("# REQUIRED since 1.1: the broker inside the stack.\nREDIS_URL=redis://valkey:6379\n", "redis://valkey:6379"),
+        ("# Broker inside the stack\nREDIS_URL=redis://valkey:6379\n", "redis://valkey:6379"),
+        ("# @required\nWORKERS=4\n", "4"),
+        ("# The API refuses to start without it.\nLOG_FORMAT='json lines'\n", "json lines"),
+        ("# Existing installations MUST add `LOGIN_MODE=oidc` to keep their login.\nLOGIN_MODE=local\n", "oidc"),
+        ("# needed when AUTH_MODE=oidc\nLOGIN_SCOPES='openid email'\n", "openid email"),
+        ("COMPOSE_PROFILES=prod\n", "prod"),
+    ],
+)
+def test_a_required_plain_value_is_copied(example: str, value: str) -> None:
+    decision = one(example)
+    assert (decision.decision, decision.value) == ("copy", value)
+    assert decision.evidence
+
+
+@pytest.mark.parametrize(
+    ("example", "generator"),
+    [
+        ("# Generate with: openssl rand -hex 32\nWORKFLOW_SECRET_KEY=\n", "hex:32"),
+        ("# REQUIRED. Encrypts stored credentials.\n# openssl rand -hex 32\nWORKFLOW_SECRET_KEY=CHANGE_ME\n", "hex:32"),
+        ("# MANDATORY.\n# Generate with: openssl rand -base64 33\nAUTH_SECRET=CHANGE_ME_RANDOM\n", "base64:33"),
+        ("SESSION_SECRET=CHANGE_ME_OPENSSL_RAND_HEX_32\n", "hex:32"),
+        ("# @required @generate alnum:32 @unrotatable\nMASTERKEY=\n", "alnum:32"),
+        ("# REQUIRED only when AUTH_MODE=oidc: openssl rand -hex 16\nCOOKIE_SECRET=\n", "hex:16"),
+    ],
+)
+def test_a_new_secret_with_a_named_generator_is_generated(example: str, generator: str) -> None:
+    decision = one(example)
+    assert (decision.decision, decision.generator, decision.value) == ("generate", generator, None)
+    assert decision.shown.startswith("<generated: ")
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        '# @human "the key of your plan, from the vendor\'s portal"\n# @required\nLICENCE=\n',
+        "PUBLIC_URL=https://app.example.com\n",
+        "# REQUIRED\nSITE_ADDRESS=localhost\n",
+        "# REQUIRED\nSESSION_SECRET=\n",
+        "# REQUIRED\nSESSION_SECRET=a-published-secret\n",
+        "MEILI_MASTER_KEY=CHANGE_ME_STRONG_MASTER_KEY\n",
+        "# openssl rand -hex 32\nOIDC_CLIENT_SECRET=CHANGE_ME\n",
+        "# openssl rand -hex 24\nPOSTGRES_PASSWORD=CHANGE_ME_STRONG_PASSWORD\n",
+        "# REQUIRED\nQUEUE_URL=amqp://app:app@queue:5672\n",
+        "# REQUIRED\nREPLICA_URL=postgres://app:CHANGE_ME@db/app\n",
+        "# REQUIRED\nCALLBACK=${APP_URL}/callback\n",
+        "# REQUIRED\nDB_CLIENT=sqlite\n",
+        "# @required\n# @generate rot13:3\nSESSION_SECRET=\n",
+    ],
+)
+def test_what_only_a_person_knows_is_asked_before_the_upgrade(example: str) -> None:
+    decision = one(example)
+    assert (decision.decision, decision.value, decision.generator) == ("ask", None, None)
+    assert decision.blocks
+    assert len(decision.evidence) >= 1
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "NEW_FEATURE=\n",
+        "API_TOKEN=\n",
+        "PAGE_SIZE=50\n",
+        "# Optional. openssl rand -hex 32\nMETRICS_SECRET=\n",
+        "# @optional\nMETRICS_SECRET=changeme\n",
+        "# Leave unset to disable\nSMTP_HOST=smtp.example.com\n",
+        "# Defaults to 5 if unset.\nMAX_SIZE=5\n",
+        "# REQUIRED only when AUTH_MODE=local: openssl rand -hex 32\nSESSION_SIGNING_SECRET=\n",
+        "# @required when=AUTH_MODE:local\n# @generate hex:32\nSESSION_SIGNING_SECRET=\n",
+        "# Only used when you run several nodes\nCLUSTER_SECRET=changeme\n",
+        "COMPOSE_PROJECT_NAME=app\n",
+        "# REQUIRED\nCOMPOSE_PROJECT_NAME=app\n",
+        "INHERITED\n",
+    ],
+)
+def test_what_nothing_demands_is_skipped(example: str) -> None:
+    decision = one(example)
+    assert (decision.decision, decision.need, decision.value) == ("skip", "none", None)
+    assert decision.evidence
+
+
+@pytest.mark.parametrize(
+    ("example", "compose", "verb", "need"),
+    [
+        ("WORKERS=4\n", ComposeEvidence(frozenset({"WORKERS"}), frozenset({"WORKERS"})), "copy", "boot"),
+        ("WORKERS=4\n", ComposeEvidence(referenced=frozenset({"WORKERS"})), "copy", "feature"),
+        ("WORKERS=\n", ComposeEvidence(referenced=frozenset({"WORKERS"})), "skip", "none"),
+        ("WORKERS=\n", ComposeEvidence(frozenset({"WORKERS"}), frozenset({"WORKERS"})), "ask", "boot"),
+        ("WORKERS=4\n", ComposeEvidence(defaults={"WORKERS": "4"}), "skip", "none"),
+        ("MEILI_ENV=production\n", ComposeEvidence(defaults={"MEILI_ENV": "development"}), "ask", "feature"),
+        ("# openssl rand -hex 32\nAPP_SECRET=\n", ComposeEvidence(frozenset({"APP_SECRET"})), "generate", "boot"),
+        ("APP_SECRET=secret\n", ComposeEvidence(frozenset({"APP_SECRET"})), "ask", "boot"),
+        ("# openssl rand -hex 32\nAPP_SECRET=x\n", ComposeEvidence(defaults={"APP_SECRET": "postgres"}), "ask", "security"),
+    ],
+)  # fmt: skip
+def test_what_compose_says(example: str, compose: ComposeEvidence, verb: str, need: str) -> None:
+    decision = one(example, compose=compose)
+    assert (decision.decision, decision.need) == (verb, need)
+
+
+def test_a_renamed_key_is_carried_and_never_generated() -> None:
+    example = "# @renamed-from AUTH_SECRET\n# openssl rand -hex 32\nSESSION_SECRET=\n"
+    decision = one(example, live="AUTH_SECRET=first\nAUTH_SECRET='the one'\n", previous="AUTH_SECRET=\n")
+    assert (decision.decision, decision.value, decision.source) == ("carry", "the one", "AUTH_SECRET")
+    assert "the one" not in decision.shown
+
+
+def test_a_secret_that_left_the_example_may_be_the_one_meant() -> None:
+    example = "# openssl rand -hex 32\nCOOKIE_SECRET=\n"
+    decision = one(example, live="SIGNING_KEY=precious\n", previous="SIGNING_KEY=\n")
+    assert (decision.decision, decision.source) == ("ask", "SIGNING_KEY")
+    still_there = decide(
+        Document.parse(b"SIGNING_KEY=precious\n"),
+        Document.parse(f"SIGNING_KEY=\n{example}".encode()),
+        Document.parse(b"SIGNING_KEY=\n"),
+    )
+    assert [each.decision for each in still_there] == ["generate"]
+
+
+def test_a_secret_the_installed_version_knew_is_not_generated() -> None:
+    example = "# REQUIRED openssl rand -hex 32\nAPP_SECRET=\n"
+    assert one(example, previous=example).decision == "ask"
+    assert one(example, previous="# APP_SECRET=\n").decision == "ask"
+    assert one(example, previous=None).decision == "generate"
+
+
+def test_an_unrotatable_key_needs_proof_that_it_is_new() -> None:
+    example = "# @generate hex:32\n# @unrotatable\nAPP_SECRET=\n"
+    assert one(example, previous=None).decision == "ask"
+    assert one(example, previous=OLD).decision == "generate"
+
+
+def test_what_the_app_already_runs_without_is_not_added() -> None:
+    assert one("REDIS_URL=redis://valkey:6379\n", previous="REDIS_URL=redis://valkey:6379\n").decision == "skip"
+    assert one("DOMAIN=app.example.com\n", previous="DOMAIN=app.example.com\n").decision == "skip"
+
+
+def test_a_line_the_operator_commented_out() -> None:
+    live = "# REDIS_URL=redis://elsewhere:6379\n# APP_SECRET=precious\n"
+    assert one("REDIS_URL=redis://valkey:6379\n", live=live).decision == "skip"
+    secret = one("# openssl rand -hex 32\nAPP_SECRET=\n", live=live)
+    assert secret.decision == "ask"
+    assert "line 2" in secret.evidence[-1]
+
+
+def test_a_sentence_that_looks_like_a_disabled_line_is_none() -> None:
+    live = "# APP_SECRET=see the manual for it\n"
+    assert one("# openssl rand -hex 32\nAPP_SECRET=\n", live=live).decision == "generate"
+
+
+def test_only_keys_that_the_live_file_lacks_in_the_order_of_the_example() -> None:
+    example = Document.parse(b"B=\nAPP_URL=x\nA=1\nB=2\n# C=3\n")
+    found = decide(Document.parse(b"APP_URL=\n"), example)
+    assert [(each.key, each.line) for each in found] == [("B", 4), ("A", 3)]
+
+
+def test_no_value_in_a_repr() -> None:
+    decision = one("# @required\nGREETING=hunter2\n")
+    assert decision.value == "hunter2"
+    assert "hunter2" not in repr(decision)
+
+
+@pytest.mark.parametrize(
+    "key", ["PASSWORD_MIN_LENGTH", "JWT_EXPIRES_IN", "BCRYPT_SALT_ROUNDS", "TOKEN_TTL", "RECAPTCHA_SITE_KEY"]
+)
+def test_names_that_only_sound_secret(key: str) -> None:
+    assert one(f"# @required\n{key}=15\n").decision == "copy"
