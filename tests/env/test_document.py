@@ -291,6 +291,6 @@ def test_values_are_not_in_a_repr() -> None:
 
 def test_ten_thousand_keys_are_read_in_well_under_a_second() -> None:
     data = b"".join(b"# about key %d\nKEY_%d='some value %d'\nOTHER_%d=${KEY_%d}\n" % ((n,) * 5) for n in range(5000))
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(Document.parse(data).values()) == 10_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

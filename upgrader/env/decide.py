@@ -93,6 +93,7 @@ class _Case:
         self.previous = previous
         self.compose = compose
         self.live_disabled = {each.key: each for each in live.disabled if not each.prose}
+        self.known = _keys(previous) if previous else set()
         self.lost_secrets = self._lost_secrets()
 
     def decide(self, entry: Entry) -> Decision:
@@ -120,7 +121,7 @@ class _Case:
         requirement = self._requirement(entry, said)
         if requirement.need == "none":
             return _decision(entry, "skip", "none", *requirement.why)
-        if self._known_before(entry.key) and not requirement.strong:
+        if entry.key in self.known and not requirement.strong:
             return _decision(
                 entry, "skip", "none", "the installed version's example has it too, and the app runs without it"
             )
@@ -214,7 +215,7 @@ class _Case:
         elif lost and not said.generate:
             named = f"{lost[0]} is gone from the example, and its value may be the one meant"
             return _decision(entry, "ask", need, *why, named, source=lost[0])
-        elif self._known_before(entry.key):
+        elif entry.key in self.known:
             reason = "the installed version knows it already, so a value may exist elsewhere"
         elif said.unrotatable and self.previous is None:
             reason = "it can never be replaced, and whether data under it exists is unknown"
@@ -240,16 +241,11 @@ class _Case:
         in_value = in_value.replace("rand base64", "rand -base64")
         return generator_in(_prose(entry)) or generator_in([entry.inline]) or generator_in([in_value])
 
-    def _known_before(self, key: str) -> bool:
-        return self.previous is not None and (
-            key in self.previous or any(each.key == key and not each.prose for each in self.previous.disabled)
-        )
-
     def _lost_secrets(self) -> list[str]:
         """Secrets of the live file that the new example no longer has, though the previous one had them."""
         if self.previous is None:
             return []
-        kept = {entry.key for entry in self.example.entries} | {each.key for each in self.example.disabled}
+        kept = _keys(self.example)
         removed = dict.fromkeys(entry.key for entry in self.previous.entries if entry.key not in kept)
         return [key for key in removed if evidence.is_secret(key) and self.live.get(key)]
 
@@ -267,6 +263,11 @@ def _decision(
     source: str | None = None,
 ) -> Decision:
     return Decision(entry.key, verb, need, why, value, generator, source, entry.line)
+
+
+def _keys(document: Document) -> set[str]:
+    """The keys it has, commented-out ones included."""
+    return {entry.key for entry in document.entries} | {each.key for each in document.disabled if not each.prose}
 
 
 def _prose(entry: Entry) -> list[str]:
