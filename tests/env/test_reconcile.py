@@ -82,7 +82,8 @@ def test_the_block_as_shown() -> None:
 def test_lines_for_a_person() -> None:
     asked = reconcile(LIVE, decide(Document.parse(LIVE), EXAMPLE), run_label=LABEL).asked
     assert lines_to_add(asked) == [
-        "PUBLIC_URL=    # its comment says that it is required; its example value is a placeholder"
+        "# its comment says that it is required; its example value is a placeholder",
+        "PUBLIC_URL=",
     ]
 
 

@@ -69,8 +69,8 @@ def block_redacted(decisions: Sequence[Decision], *, run_label: str) -> str:
 
 
 def lines_to_add(asked: Sequence[Decision]) -> list[str]:
-    """One line per asked key for a person to complete: the line to add, and why."""
-    return [f"{decision.key}=    # {'; '.join(decision.evidence)}" for decision in asked]
+    """The lines a person has to add and complete. The reason stands above: behind an empty value it would be the value."""
+    return [line for decision in asked for line in (f"# {'; '.join(decision.evidence)}", f"{decision.key}=")]
 
 
 def _value(decision: Decision) -> str | None:
