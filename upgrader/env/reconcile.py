@@ -69,7 +69,7 @@ def block_redacted(decisions: Sequence[Decision], *, run_label: str) -> str:
 
 
 def lines_to_add(asked: Sequence[Decision]) -> list[str]:
-    """The lines a person has to add and complete. The reason stands above: behind an empty value it would be the value."""
+    """The lines a person has to complete. The reason stands above: behind an empty value it would be the value."""
     return [line for decision in asked for line in (f"# {'; '.join(decision.evidence)}", f"{decision.key}=")]
 
 
