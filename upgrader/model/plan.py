@@ -1,7 +1,8 @@
 """A plan: what would be done now, why, and the fingerprint of the world it was made in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from upgrader.model.duration import duration, plural, size
@@ -60,6 +61,34 @@ class Loss:
     exact: bool = True
 
 
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a plan: rows of cells, of which at most `most` are shown."""
+
+    title: str
+    rows: tuple[Row, ...]
+    most: int = 40
+    grave: bool = False
+    """Whether it speaks of a refusal or a loss."""
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        return self.rows[: self.most]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How wide each column is; the last one may be as ragged as it likes."""
+        return tuple(max(map(len, column)) for column in zip_longest(*self.shown, fillvalue=""))
+
+    @property
+    def rest(self) -> str:
+        """What is said of the rows not shown."""
+        return f"… and {len(self.rows) - self.most} more" if len(self.rows) > self.most else ""
+
+
 @dataclass(frozen=True)
 class Plan:
     """All that `upgrader plan` knows. Steps and verdicts, the changes by kind, refusals, cost, fingerprint."""
@@ -101,52 +130,103 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def headline(self) -> str:
+        return f"{self.kind.capitalize()} {self.project}: {_versions(self)}"
+
+    @property
+    def origin(self) -> str:
+        return f"in {self.directory}, playbook {self.playbook}"
+
+    @property
+    def conclusion(self) -> str:
+        """The last line: what the app will feel of it."""
+        if self.refusals:
+            return "Refused: nothing will be changed."
+        if self.nothing:
+            return "Nothing to do: the app already is as this version wants it."
+        return f"Expected downtime: {_downtime(self)}"
+
+    def sections(self) -> tuple[Section, ...]:
+        """All that is worth telling, the grave things first; empty sections are left out."""
+        return tuple(section for section in _sections(self) if section.rows)
+
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        lines = [self.headline, f"  {self.origin}"]
+        for section in self.sections():
+            lines += ["", section.title, *_aligned(section)]
+        return "\n".join([*lines, "", self.conclusion])
 
 
-def _lines(plan: Plan) -> list[str]:
-    arrow = f"{plan.from_version} → {plan.to_version}" if plan.from_version != plan.to_version else plan.to_version
-    lines = [f"{plan.kind.capitalize()} {plan.project}: {arrow}", f"  in {plan.directory}, playbook {plan.playbook}"]
-    lines += _section("Refused", [f"✗ {step.why}" + (f"\n      → {step.hint}" if step.hint else "") for step in plan.refusals])
-    if plan.nothing and not plan.refusals:
-        return [*lines, "", "Nothing to do: the app already is as this version wants it."]
-    lines += _section(plural(len(plan.commits), "commit"), [f"{sha[:9]} {subject}" for sha, subject in plan.commits], 12)
-    lines += _section(plural(len(plan.files), "changed file"), plan.files, 12)
-    lines += _section("Local edits", plan.local_edits)
-    lines += _section("Env keys", [_env_line(change) for change in plan.env])
-    lines += _section("Images", [f"{i.service}: {i.before or 'none'} → {i.after} ({i.how})" for i in plan.images])
-    migrations = f"Migrations ({plan.migration_mode})" if plan.migration_mode else "Migrations"
-    lines += _section(migrations, plan.migrations)
-    lines += _section("Containers recreated", [f"{name}: {why}" for name, why in plan.recreate.items()])
-    lines += _section("Orphans (left running)", plan.orphans)
-    lines += _section("Data", [*plan.databases, *plan.volumes])
-    lines += _section("Lost by going back", [_loss_line(loss) for loss in plan.losses])
-    lines += _section("Disk", [f"{d.purpose}: {size(d.needed)} needed, {size(d.free)} free in {d.path}" for d in plan.disk])
-    lines += _section("Steps", [f"{_MARK[s.verdict]} {s.phase:<9} {s.title}: {s.why}" for s in plan.steps])
-    lines += _section("Notes", plan.notes)
-    return [*lines, "", f"Expected downtime: {_downtime(plan)}"]
+def _sections(plan: Plan) -> list[Section]:
+    refused = [row for step in plan.refusals for row in _refusal(step)]
+    grave = [
+        Section("Refused", tuple(refused), grave=True),
+        Section("Lost by going back", tuple(_loss(loss) for loss in plan.losses), grave=True),
+    ]
+    notes = Section("Notes", _single(plan.notes))
+    if plan.nothing:
+        return [*grave, notes]
+    return [
+        *grave,
+        Section(plural(len(plan.commits), "commit"), tuple((sha[:9], subject) for sha, subject in plan.commits), 12),
+        Section(plural(len(plan.files), "changed file"), _single(plan.files), 12),
+        Section("Local edits", _single(plan.local_edits)),
+        Section("Env keys", tuple((c.key, f"{c.decision} {c.shown}".rstrip(), c.why) for c in plan.env)),
+        Section("Images", tuple((i.service, f"{i.before or 'none'} → {i.after}", i.how) for i in plan.images)),
+        Section(
+            f"Migrations, {plan.migration_mode}" if plan.migration_mode else "Migrations", _single(plan.migrations)
+        ),
+        Section("Containers recreated", tuple(plan.recreate.items())),
+        Section("Orphans, left running", _single(plan.orphans)),
+        Section("Data", _single((*plan.databases, *plan.volumes))),
+        Section("Disk", tuple(_disk(need) for need in plan.disk)),
+        Section("Steps", tuple(_phased(plan.steps))),
+        notes,
+    ]
+
+
+def _versions(plan: Plan) -> str:
+    return f"{plan.from_version} → {plan.to_version}" if plan.from_version != plan.to_version else plan.to_version
+
+
+def _downtime(plan: Plan) -> str:
+    about = f"about {duration(plan.downtime)}" if plan.downtime else "none"
+    return about + (f" ({plan.downtime_why})" if plan.downtime_why else "")
+
+
+def _single(items: Sequence[str]) -> tuple[Row, ...]:
+    return tuple((item,) for item in items)
+
+
+def _refusal(step: PlannedStep) -> list[Row]:
+    return [("✗", f"{step.title}: {step.why}"), *([("", f"→ {step.hint}")] if step.hint else [])]
+
+
+def _loss(loss: Loss) -> Row:
+    gone = loss.now - loss.before
+    about = "" if loss.exact else "about "
+    what = f"{about}{plural(abs(gone), 'row')} {'written since' if gone >= 0 else 'deleted since'}"
+    return f"{loss.database}.{loss.table}", what, f"{about}{loss.now} now, {loss.before} then"
+
+
+def _disk(need: DiskNeed) -> Row:
+    return need.purpose, f"{size(need.needed)} needed", f"{size(need.free)} free in {need.path}"
+
+
+def _phased(steps: Sequence[PlannedStep]) -> Iterator[Row]:
+    phase = ""
+    for step in steps:
+        yield "" if step.phase == phase else step.phase, _MARK.get(step.verdict, "•"), step.title, step.why
+        phase = step.phase
 
 
 _MARK = {"needed": "•", "satisfied": "✓", "refused": "✗"}
 
 
-def _downtime(plan: Plan) -> str:
-    return f"about {duration(plan.downtime)}" + (f" ({plan.downtime_why})" if plan.downtime_why else "")
-
-
-def _env_line(change: EnvChange) -> str:
-    return f"{change.key}: {change.decision}" + (f" {change.shown}" if change.shown else "") + f" ({change.why})"
-
-
-def _loss_line(loss: Loss) -> str:
-    about = "" if loss.exact else "about "
-    return f"{loss.database}.{loss.table}: {about}{plural(abs(loss.now - loss.before), 'row')} ({loss.before} then, {loss.now} now)"
-
-
-def _section(title: str, items: Any, most: int = 40) -> list[str]:
-    items = list(items)
-    if not items:
-        return []
-    more = [f"  … and {len(items) - most} more"] if len(items) > most else []
-    return ["", f"{title}:", *(f"  {item}" for item in items[:most]), *more]
+def _aligned(section: Section) -> list[str]:
+    lines = [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, section.widths, strict=False)).rstrip()
+        for row in section.shown
+    ]
+    return [*lines, f"  {section.rest}"] if section.rest else lines

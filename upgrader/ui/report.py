@@ -1,0 +1,181 @@
+"""Reports: a plan, the history, one run, the status of an app."""
+
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from upgrader.model.duration import duration, plural, size
+from upgrader.model.manifest import RestorePoint
+from upgrader.model.plan import Plan, Row
+from upgrader.model.run import Run, StepState
+from upgrader.ui.layout import Span, paint, wrapped
+from upgrader.ui.outlet import Outlet
+from upgrader.ui.words import (
+    DONE,
+    FAILED,
+    LINES,
+    NEXT,
+    OUTPUT,
+    POINT,
+    SKIPPED,
+    clean,
+    outcome_mark,
+    outcome_words,
+)
+
+
+def show_plan(plan: Plan, stream: TextIO | None, *, color: bool = False, width: int = 80) -> None:
+    """Print what `str(plan)` says, wrapped within the width, with the grave things in red."""
+    outlet = Outlet(stream)
+    for spans in plan_rows(plan, width):
+        outlet.line(paint(spans, color=color).rstrip())
+
+
+def plan_rows(plan: Plan, width: int) -> Iterator[list[Span]]:
+    """The plan from top to bottom."""
+    yield [(clean(plan.headline), "bold")]
+    yield [("  ", ""), (clean(plan.origin), "dim")]
+    for section in plan.sections():
+        yield []
+        yield [(clean(section.title), "bold red" if section.grave else "bold")]
+        for row in section.shown:
+            yield from _cells(row, section.widths, width)
+        if section.rest:
+            yield [("  ", ""), (section.rest, "dim")]
+    yield []
+    yield [(clean(plan.conclusion), "bold red" if plan.refusals else "bold")]
+
+
+def _cells(row: Row, widths: Sequence[int], width: int) -> Iterator[list[Span]]:
+    """A row whose last cell wraps below itself."""
+    *firsts, last = (clean(cell) for cell in row)
+    head: list[Span] = [("  ", "")]
+    for cell, room in zip(firsts, widths, strict=False):
+        head.append((cell.ljust(room) + "  ", _CELL_STYLE.get(cell, "")))
+    indent = sum(len(text) for text, _ in head)
+    style = "dim" if len(row) > 2 and FAILED not in row else ""
+    if width - indent < _ROOM:
+        yield head
+        head, indent = [(" " * 6, "")], 6
+    first, *more = wrapped(last, max(width - indent, _ROOM)) or [""]
+    yield [*head, (first, style)]
+    for part in more:
+        yield [(" " * indent, ""), (part, style)]
+
+
+_ROOM = 16
+"""The fewest columns that a wrapped text may have."""
+_CELL_STYLE = {DONE: "green", FAILED: "bold red"}
+
+
+def history_table(runs: Sequence[Run]) -> str:
+    """One line per run, in the order given."""
+    if not runs:
+        return "No runs yet."
+    rows = [("RUN", "WHEN (UTC)", "WHAT", "OUTCOME", "TOOK")]
+    rows += [
+        (run.id, when(run.started_at), clean(run.title), f"{outcome_mark(run)} {outcome_words(run)}", _took(run))
+        for run in runs
+    ]
+    return columns(rows)
+
+
+def run_details(run: Run) -> str:
+    """Everything that a journal tells of a run: where, when, each step, how it ended, what to do."""
+    facts = [("Run", run.id), ("In", run.directory), ("Started", when(run.started_at))]
+    facts += [("Way back of", run.of)] if run.of else []
+    facts += [("Healed by", run.turned)] if run.turned else []
+    facts += [("Resumed", plural(run.resumed, "time"))] if run.resumed else []
+    facts += (
+        [("Ended", f"{when(run.finished_at)}, {outcome_words(run)}")]
+        if run.finished
+        else [("Stands", outcome_words(run))]
+    )
+    lines = [clean(run.title), *_indented(columns(facts))]
+    phase = ""
+    width = max((len(name) for name in run.steps), default=0)
+    for name, step in run.steps.items():
+        if step.phase and step.phase != phase:
+            phase = step.phase
+            lines += ["", phase]
+        lines += _step_lines(name, step, width)
+    if run.finished:
+        lines += ["", f"{outcome_mark(run)} {clean(run.finished.message) or outcome_words(run)}"]
+    elif run.steps:
+        lines += ["", f"{NEXT} upgrader resume, upgrader rollback or upgrader abandon"]
+    return "\n".join(lines)
+
+
+def status_screen(
+    *,
+    project: str,
+    directory: str,
+    version: str,
+    runs: Sequence[Run] = (),
+    restore_points: Sequence[RestorePoint] = (),
+    holder: str = "",
+) -> str:
+    """The app at a glance: its version, its last run, what is unfinished, who works on it, the ways back.
+
+    `runs` and `restore_points` come oldest first; `holder` is the lock's text for people, empty when it is free.
+    """
+    lines = [f"{project} {version}".rstrip(), f"  in {directory}", ""]
+    rows: list[Row] = []
+    if runs:
+        last = runs[-1]
+        rows.append(("Last run", f"{outcome_mark(last)} {clean(last.title)}: {outcome_words(last)}"))
+        rows.append(("", f"{last.id}, {when(last.finished_at or last.started_at)} UTC"))
+    else:
+        rows.append(("Last run", "none yet"))
+    if holder:
+        rows.append(("Working now", clean(holder)))
+    elif runs and runs[-1].unfinished:
+        rows.append(("Next", "upgrader resume, upgrader rollback or upgrader abandon"))
+    for index, point in enumerate(reversed(restore_points)):
+        rows.append(
+            (
+                "" if index else "Ways back",
+                f"{point.version}, saved {when(point.created_at)} UTC, {size(_saved(point))}",
+            )
+        )
+    if not restore_points:
+        rows.append(("Ways back", "none yet"))
+    return "\n".join([*lines, columns(rows)])
+
+
+def columns(rows: Sequence[Row]) -> str:
+    """Rows as aligned text; the last column is left ragged."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def when(at: str) -> str:
+    """A moment of a journal (UTC, ISO 8601) to the minute: `2025-11-20 11:35`."""
+    return at[:16].replace("T", " ")
+
+
+def _took(run: Run) -> str:
+    return duration(run.finished.seconds) if run.finished else ""
+
+
+def _saved(point: RestorePoint) -> int:
+    return sum(file.size for file in point.files) + sum(file.size for db in point.databases for file in db.files)
+
+
+_STATES = {"finished": DONE, "failed": FAILED, "skipped": SKIPPED, "started": POINT}
+
+
+def _step_lines(name: str, step: StepState, width: int) -> list[str]:
+    aside = duration(step.seconds) if step.state == "finished" else clean(step.why)
+    lines = [f"  {_STATES.get(step.state, POINT)} {name.ljust(width)}  {aside}".rstrip()]
+    if step.state != "failed":
+        return lines
+    lines += [f"    {OUTPUT} {clean(line)}".rstrip() for line in step.lines[-LINES:]]
+    lines += [f"    all of its output: {step.log}"] if step.log else []
+    lines += [f"    {NEXT} {clean(step.hint)}"] if step.hint else []
+    return lines
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
