@@ -141,9 +141,6 @@ class Live:
     def _pause(self) -> None:
         drawing, self._drawing = self._drawing, None
         if drawing is not None:
-            from rich.text import Text
-
-            drawing.update(Text(""))
             drawing.stop()
 
     def frame(self) -> "Text":
