@@ -68,9 +68,16 @@ def test_a_run_that_fails_and_heals() -> None:
 def test_colour_changes_nothing_but_colour() -> None:
     colored = plain(forward() + failed(), color=True)
     assert "\x1b[32m✓ \x1b[0m" in colored
+    assert "\x1b[31m  migrate ended with 1\x1b[0m" in colored
+    assert "\x1b[33m✗ \x1b[0mFailed at the migrations, back on v1.0.0\x1b[2m  in 1m 40s" in colored
     for code in ("0", "1", "2", "31", "32", "33", "1;31"):
         colored = colored.replace(f"\x1b[{code}m", "")
     assert colored == GOLDEN
+
+
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    told = plain([(0.0, started()), (1.0, e.Interrupted("SIGINT"))])
+    assert told.endswith("\n\n– Stopped by SIGINT at a safe place\n→ upgrader resume\n")
 
 
 def test_each_line_can_carry_the_time() -> None:
