@@ -1,0 +1,5 @@
+"""Fixtures of the tests that need an engine."""
+
+from tests.fixtures.engine import busybox, project
+
+__all__ = ["busybox", "project"]
