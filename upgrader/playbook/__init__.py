@@ -1,1 +1,1 @@
-"""Playbooks: YAML to a checked, frozen value."""
+"""Playbooks: YAML files that describe an app, and the procedures that upgrade it and bring it back."""

@@ -1,0 +1,106 @@
+"""The app that a playbook describes on a host."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.playbook.kinds import KINDS, Fetch
+from upgrader.errors import RefusedError
+from upgrader.model.app import App, DatabaseSpec, HealthCheck, Hook
+from upgrader.playbook.load import from_text
+from upgrader.playbook.resolve import bind, default_project, resolve_app
+
+BASE = Path(__file__).parent / "cases" / "bases" / "base.yaml"
+TEXT = f"""name: app
+extends: {BASE}
+stack:
+  project: app-prod
+  files:
+    - compose.yaml
+    - {{file: oidc.yaml, when: "env.AUTH_MODE == 'oidc'"}}
+    - {{file: override.yaml, optional: true}}
+  profiles: [prod, {{profile: oidc, when: "env.AUTH_MODE == 'oidc'"}}]
+  keep: ["*.pem"]
+databases:
+  app: {{user: "${{{{ env.DB_USER or 'app' }}}}"}}
+  sso: {{service: sso_db, when: "env.AUTH_MODE == 'oidc' and env_has('SSO_MASTERKEY')"}}
+migrations: {{service: migrate, online: never, timeout: 90}}
+health:
+  - {{service: api}}
+  - {{http: "https://localhost:${{{{ env.PORT }}}}/health", status: 204, insecure: true}}
+  - {{version: {{http: "http://localhost/version", json: app.version, equals: "${{{{target.tag}}}}"}}}}
+healthy: {{stable_for: 2s, timeout: 1m}}
+writers: [api]
+releases: {{tags: "v*", signed: true}}
+hooks: [{{when: after finish, run: "notify ${{{{ app.project }}}} ${{{{ target.tag }}}}", timeout: 10s}}]
+"""
+
+
+def resolved(directory: Path, env: dict[str, str], **options: Any) -> App:
+    playbook = from_text(TEXT, directory / "upgrader.yaml", KINDS)
+    return resolve_app(playbook, directory, env, Path("/state"), **options)
+
+
+def test_conditions_are_decided_by_the_env_file(tmp_path: Path) -> None:
+    local = resolved(tmp_path, {"PORT": "1"})
+    assert (local.stack.files, local.stack.profiles, list(local.databases)) == (("compose.yaml",), ("prod",), ["app"])
+    oidc = resolved(tmp_path, {"PORT": "1", "AUTH_MODE": "oidc", "SSO_MASTERKEY": "x" * 32})
+    assert oidc.stack.files == ("compose.yaml", "oidc.yaml")
+    assert oidc.stack.profiles == ("prod", "oidc")
+    assert oidc.databases["sso"] == DatabaseSpec("sso", "sso_db")
+
+
+def test_an_optional_file_counts_when_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "override.yaml").touch()
+    assert resolved(tmp_path, {"PORT": "1"}).stack.files == ("compose.yaml", "override.yaml")
+
+
+def test_everything_reaches_the_app(tmp_path: Path) -> None:
+    app = resolved(tmp_path, {"PORT": "8443", "DB_USER": "jo"})
+    assert (app.name, app.home, app.stack.project, app.stack.keep) == (
+        "app",
+        Path("/state/app-prod"),
+        "app-prod",
+        ("*.pem",),
+    )
+    assert (app.stack.env_file, app.stack.example) == (".env", ".env.example")
+    assert app.databases["app"] == DatabaseSpec("app", "db", user="jo")
+    assert (app.migrations.service, app.migrations.online, app.migrations.timeout) == ("migrate", "never", 90.0)
+    assert app.health.checks == (
+        HealthCheck(service="api"),
+        HealthCheck(http="https://localhost:8443/health", status=204, insecure=True),
+        HealthCheck(http="http://localhost/version", json="app.version", equals="${{ target.tag }}"),
+    )
+    assert (app.health.stable_for, app.health.timeout) == (2.0, 60.0)
+    assert app.hooks == (Hook("after finish", ("notify", "app-prod", "${{ target.tag }}"), 10.0),)
+    assert (app.writers, app.release_tags, app.signed_tags) == (("api",), "v*", True)
+
+
+def test_the_target_is_filled_in_once_it_is_known(tmp_path: Path) -> None:
+    app = resolved(tmp_path, {"PORT": "1"}, target={"tag": "v1.1.0", "commit": "abc"})
+    assert app.health.checks[2].equals == "v1.1.0"
+    assert app.hooks[0].run == ("notify", "app-prod", "v1.1.0")
+
+
+def test_a_value_that_the_env_file_lacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="PORT has no value"):
+        resolved(tmp_path, {"PORT": ""})
+
+
+@pytest.mark.parametrize(
+    ("directory", "env", "project"),
+    [
+        ("/srv/My.App", {}, "myapp"),
+        ("/srv/_app-1_", {}, "app-1_"),
+        ("/srv/app", {"COMPOSE_PROJECT_NAME": "Other"}, "other"),
+    ],
+)
+def test_without_a_project_compose_s_own_default_counts(directory: str, env: dict[str, str], project: str) -> None:
+    assert default_project(Path(directory), env) == project
+
+
+def test_a_step_is_bound_to_what_is_known() -> None:
+    step = Fetch(id="back", uses="fetch", commit="${{ run.git.checkout.before.commit }}")
+    bound = bind(step, {"run": {"git.checkout": {"before": {"commit": "abc"}}}})
+    assert bound == Fetch(id="back", uses="fetch", commit="abc")

@@ -1,0 +1,41 @@
+"""What a playbook must not do: run commands from upstream unasked, push a schema into a production database."""
+
+import re
+from collections.abc import Iterable
+
+from upgrader.playbook.inherit import is_shipped
+from upgrader.playbook.problems import Problem
+from upgrader.playbook.source import Node
+
+HOST_KINDS = frozenset({"command"})
+"""Kinds of steps that run a program of the playbook's choice on this host."""
+_PUSH = re.compile(
+    r"drizzle-kit\s+push|prisma\s+db\s+push|typeorm\s+schema:sync|mikro-orm\s+schema:update|doctrine:schema:update"
+)
+
+
+def host_commands(steps: Iterable[Node], hooks: Iterable[Node]) -> list[Problem]:
+    """The commands of a playbook that nobody here has vouched for."""
+    found = [(step, "a step that runs a command") for step in steps if _kind(step) in HOST_KINDS]
+    found += [(hook, "a hook") for hook in hooks]
+    return [
+        node.mark.problem(f"{what} in a playbook from the app's own repository is refused")
+        for node, what in found
+        if not all(is_shipped(inner.mark.file) for _, inner in node.walk())
+    ]
+
+
+def pushes(nodes: Iterable[Node]) -> list[Problem]:
+    """Commands that push a schema past the migration files: nothing records them, and data may be dropped."""
+    reason = "it changes a production schema without a migration, and may drop data"
+    found = []
+    for root in nodes:
+        for _, node in root.walk():
+            words = " ".join(item.text for item in node.items) if node.items else node.text
+            if match := _PUSH.search(words):
+                found.append(node.mark.problem(f"{match[0]} is refused: {reason}", "apply committed migration files"))
+    return found
+
+
+def _kind(step: Node) -> str:
+    return step.entries["uses"].text if "uses" in step.entries else ""

@@ -1,0 +1,121 @@
+"""A playbook meets a host: the App it describes there, and steps with their names filled in."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from upgrader.model.app import (
+    App,
+    DatabaseSpec,
+    HealthCheck,
+    HealthSpec,
+    Hook,
+    MigrationsSpec,
+    Stack,
+)
+from upgrader.playbook.load import Playbook
+from upgrader.playbook.names import Namespaces, parse, render
+from upgrader.playbook.schema import HealthSection, StackSection
+from upgrader.steps.base import StepModel
+
+AnyStep = TypeVar("AnyStep", bound=StepModel)
+
+
+def resolve_app(
+    playbook: Playbook,
+    directory: Path,
+    env: Mapping[str, str],
+    home: Path,
+    target: Mapping[str, str] | None = None,
+) -> App:
+    """The app as the playbook and this host describe it.
+
+    `env` are the values of the live env file, `home` is `$UPGRADER_HOME`. Without `target` (tag, version, commit)
+    expressions that name it stay as they are. Raises RefusedError when an env key that is needed has no value.
+    """
+    facts = playbook.facts
+    project = render(facts.stack.project, {"env": env}, partly=True) or default_project(directory, env)
+    names: Namespaces = {
+        "env": env,
+        "app": {"name": playbook.name, "project": project, "directory": str(directory)},
+        **({"target": target} if target is not None else {}),
+    }
+    databases = {
+        key: DatabaseSpec(id=key, service=spec.service, name=_text(spec.name, names), user=_text(spec.user, names))
+        for key, spec in facts.databases.items()
+        if _holds(spec.when, names)
+    }
+    migrations = facts.migrations
+    return App(
+        name=playbook.name,
+        stack=_stack(facts.stack, directory, project, names),
+        home=home / project,
+        databases=databases,
+        migrations=MigrationsSpec(
+            migrations.service, migrations.path, migrations.ledger, migrations.online, migrations.timeout
+        ),
+        health=HealthSpec(
+            checks=tuple(_health(check, names) for check in facts.health),
+            stable_for=facts.healthy.stable_for,
+            timeout=facts.healthy.timeout,
+        ),
+        hooks=tuple(Hook(hook.when, tuple(render(hook.run, names, partly=True)), hook.timeout) for hook in facts.hooks),
+        signed_tags=facts.releases.signed,
+        release_tags=facts.releases.tags,
+        writers=facts.writers,
+    )
+
+
+def bind(step: AnyStep, namespaces: Namespaces) -> AnyStep:
+    """The step with every `${{ … }}` in its values replaced. Raises RefusedError as `render` does."""
+    return type(step).model_validate(render(step.model_dump(by_alias=True, exclude_unset=True), namespaces))
+
+
+def default_project(directory: Path, env: Mapping[str, str]) -> str:
+    """The project name that Compose takes when no file names one."""
+    name = env.get("COMPOSE_PROJECT_NAME") or directory.resolve().name
+    return re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-")
+
+
+def _stack(stack: StackSection, directory: Path, project: str, names: Namespaces) -> Stack:
+    files = [
+        name
+        for file in stack.files
+        if _holds(file.when, names)
+        if (directory / (name := _text(file.file, names))).exists() or not file.optional
+    ]
+    return Stack(
+        directory=directory,
+        project=project,
+        files=tuple(files),
+        profiles=tuple(_text(profile.profile, names) for profile in stack.profiles if _holds(profile.when, names)),
+        env_file=stack.env.file,
+        example=stack.env.example,
+        overlay=stack.env.overlay,
+        keep=stack.keep,
+    )
+
+
+def _health(check: HealthSection, names: Namespaces) -> HealthCheck:
+    if version := check.version:
+        return HealthCheck(
+            http=_text(version.http, names),
+            insecure=version.insecure,
+            json=version.json_path,
+            equals=_text(version.equals, names),
+        )
+    return HealthCheck(
+        service=_text(check.service, names),
+        http=_text(check.http or "", names),
+        status=check.status,
+        insecure=check.insecure,
+    )
+
+
+def _holds(when: str, names: Namespaces) -> bool:
+    return not when or bool(parse(when).evaluate(names))
+
+
+def _text(value: str, names: Namespaces) -> str:
+    return str(render(value, names, partly=True))

@@ -1,0 +1,278 @@
+"""What a playbook may say: its sections and their keys, as models with defaults."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from upgrader.model.run import FORWARD_PHASES
+from upgrader.playbook.names import EMBEDDED
+
+PROCEDURES = ("upgrade", "rollback")
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+_HOOK_TIMES = (*(f"{side} {phase}" for phase in FORWARD_PHASES for side in ("before", "after")), "on failure")
+_SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"})
+
+
+def seconds(value: Any) -> float:
+    """`5s`, `2m`, `1h30m` or plain seconds, as seconds. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+        hours, minutes, rest = (float(part or 0) for part in match.groups())
+        return hours * 3600 + minutes * 60 + rest
+    msg = f"{value!r} is not a duration: write 5s, 2m, 1h30m or seconds"
+    raise ValueError(msg)
+
+
+def _argv(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # an expression is one piece, whatever blanks and quotes are in it
+    expressions = iter(EMBEDDED.findall(value))
+    words = [re.sub("\0", lambda _: next(expressions, ""), word) for word in shlex.split(EMBEDDED.sub("\0", value))]
+    if shell := _SHELL_WORDS.intersection(words):
+        raise ValueError(f"{min(shell)} needs a shell, and there is none: write [sh, -c, '…']")
+    return words
+
+
+def _inside(pattern: str) -> str:
+    if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
+        raise ValueError(f"{pattern} leads out of the app's directory")
+    return pattern
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("http://", "https://", "${{")):
+        raise ValueError(f"{value!r} is not a URL: it begins with http:// or https://")
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}]}),
+]
+"""Seconds; written as `5s`, `2m`, `1h30m` or a plain number."""
+Argv = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_argv),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""A program and its arguments; a string is split into words, and no shell reads it."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Text = Annotated[str, Field(min_length=1)]
+Glob = Annotated[str, AfterValidator(_inside)]
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class Section(BaseModel):
+    """A mapping in a playbook: fixed keys, no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    short: ClassVar[str] = ""
+    """The key that a bare string stands for, if a bare string will do."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: Any) -> Any:
+        return {cls.short: value} if cls.short and isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        mapping = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [{"type": "string"}, mapping]} if cls.short else mapping
+
+
+class Detect(Section):
+    """How to recognise the app: all of these files stand in its directory."""
+
+    files: tuple[Text, ...] = Field(min_length=1)
+
+
+class StackFile(Section):
+    """A Compose file; `when` makes it depend on the env file, `optional` on its being there."""
+
+    short = "file"
+    file: Text
+    when: str = ""
+    optional: bool = False
+
+
+class Profile(Section):
+    """A Compose profile; `when` makes it depend on the env file."""
+
+    short = "profile"
+    profile: Text
+    when: str = ""
+
+
+class EnvFiles(Section):
+    """The live env file, the example that ships with the app, and the annotations that ship with upgrader."""
+
+    file: Text = ".env"
+    example: str | None = None
+    overlay: str | None = None
+
+
+class StackSection(Section):
+    """How Compose is called for this app. Without `project` Compose's own default; without `files` likewise."""
+
+    project: str = ""
+    files: tuple[StackFile, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    env: EnvFiles = EnvFiles()
+    keep: tuple[Glob, ...] = ()
+
+
+class DatabaseSection(Section):
+    """A Postgres database in a service of the stack; name and user default to what its container says."""
+
+    service: Text
+    name: str = ""
+    user: str = ""
+    when: str = ""
+
+
+class MigrationsSection(Section):
+    """The one-shot service that migrates, its files, and whether the old version may keep serving meanwhile."""
+
+    service: str = ""
+    path: str = ""
+    ledger: str = ""
+    online: Literal["auto", "always", "never"] = "auto"
+    timeout: Duration = 3600.0
+
+
+class VersionCheck(Section):
+    """A JSON answer that names the version; `json` is the dotted path of the value."""
+
+    http: Url
+    json_path: Text = Field(alias="json")
+    equals: Text
+    insecure: bool = False
+
+
+class HealthSection(Section):
+    """One proof that the app serves: exactly one of service, http, version."""
+
+    service: str = ""
+    http: Url | None = None
+    status: int = Field(default=200, ge=100, le=599)
+    insecure: bool = False
+    version: VersionCheck | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "HealthSection":
+        given = [self.service, self.http, self.version]
+        if sum(map(bool, given)) != 1:
+            raise ValueError("a health check has exactly one of service, http, version")
+        if not self.http and self.model_fields_set & {"status", "insecure"}:
+            raise ValueError("status and insecure belong to http")
+        return self
+
+
+class Healthy(Section):
+    """How long all checks must hold without a break, and how long to wait for that."""
+
+    stable_for: Duration = 5.0
+    timeout: Duration = 180.0
+
+
+class Releases(Section):
+    """Which tags are releases (a glob), and whether they must be signed."""
+
+    tags: str = ""
+    signed: bool = False
+
+
+class HookSection(Section):
+    """A command of the operator's around a phase, or on failure."""
+
+    when: Annotated[str, WithJsonSchema({"enum": list(_HOOK_TIMES)})]
+    run: Argv
+    timeout: Duration = 300.0
+
+    @model_validator(mode="after")
+    def _known_time(self) -> "HookSection":
+        if self.when not in _HOOK_TIMES:
+            raise ValueError(f"{self.when!r} is no time for a hook: write before or after and a phase, or on failure")
+        return self
+
+
+class Facts(Section):
+    """What a playbook says of an app."""
+
+    requires: str = ""
+    name: Name
+    detect: Detect | None = None
+    stack: StackSection = StackSection()
+    databases: Mapping[Name, DatabaseSection] = Field(default_factory=dict)
+    migrations: MigrationsSection = MigrationsSection()
+    health: tuple[HealthSection, ...] = ()
+    healthy: Healthy = Healthy()
+    writers: tuple[Text, ...] = ()
+    releases: Releases = Releases()
+    hooks: tuple[HookSection, ...] = ()
+
+
+RawStep = dict[str, Any]
+
+
+class ProcedureSection(Section):
+    """The steps of an upgrade or of a rollback, by phase."""
+
+    preflight: tuple[RawStep, ...] = ()
+    prepare: tuple[RawStep, ...] = ()
+    cutover: tuple[RawStep, ...] = ()
+    verify: tuple[RawStep, ...] = ()
+    finish: tuple[RawStep, ...] = ()
+
+
+class Amendment(Section):
+    """One change to the base's procedure: `replace` `with`, `before` or `after` `add`, or `remove`."""
+
+    replace: str = ""
+    with_: RawStep | None = Field(default=None, alias="with")
+    before: str = ""
+    after: str = ""
+    add: RawStep | tuple[RawStep, ...] = ()
+    remove: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Amendment":
+        form = self.model_fields_set
+        if form not in ({"replace", "with_"}, {"before", "add"}, {"after", "add"}, {"remove"}):
+            raise ValueError(
+                "a change is {replace: ID, with: STEP}, {before: ID, add: STEP}, {after: …} or {remove: ID}"
+            )
+        return self
+
+
+class ChangeSection(Section):
+    """What a playbook changes in the procedures of the one that it extends."""
+
+    upgrade: tuple[Amendment, ...] = ()
+    rollback: tuple[Amendment, ...] = ()
+
+
+class Document(Facts):
+    """A whole playbook, as it is written."""
+
+    extends: str = ""
+    upgrade: ProcedureSection = ProcedureSection()
+    rollback: ProcedureSection = ProcedureSection()
+    change: ChangeSection = ChangeSection()
