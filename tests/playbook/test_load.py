@@ -163,3 +163,11 @@ def test_commands_of_the_app_s_own_repository_are_refused_unless_trusted(written
 
 def test_without_commands_such_a_playbook_needs_no_trust(written: Written) -> None:
     assert written("writers: [api]", trusted=False).name == "app"
+
+
+def test_such_a_playbook_stays_in_the_app_s_directory(written: Written) -> None:
+    text = "stack: {files: [a.yaml, {file: /etc/b.yaml}], env: {file: ../.env}}"
+    assert written(text).facts.stack.env.file == "../.env"
+    with pytest.raises(PlaybookError) as caught:
+        written(text, trusted=False)
+    assert [problem.column for problem in caught.value.problems] == [32, 59]

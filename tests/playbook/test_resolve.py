@@ -104,3 +104,9 @@ def test_a_step_is_bound_to_what_is_known() -> None:
     step = Fetch(id="back", uses="fetch", commit="${{ run.git.checkout.before.commit }}")
     bound = bind(step, {"run": {"git.checkout": {"before": {"commit": "abc"}}}})
     assert bound == Fetch(id="back", uses="fetch", commit="abc")
+
+
+def test_a_project_that_compose_would_not_take_is_refused(tmp_path: Path) -> None:
+    playbook = from_text(TEXT.replace("app-prod", '"${{ env.NAME }}"'), tmp_path / "upgrader.yaml", KINDS)
+    with pytest.raises(RefusedError, match=r"'\.\./other' is not a name that Compose takes"):
+        resolve_app(playbook, tmp_path, {"PORT": "1", "NAME": "../other"}, Path("/state"))

@@ -20,7 +20,7 @@ def schema(kinds: Kinds) -> dict[str, Any]:
     definitions["step"] = {"anyOf": [{"$ref": _REF.format(model=f"step {name}")} for name in sorted(kinds)]}
     for phase in definitions["ProcedureSection"]["properties"].values():
         phase["items"] = {"$ref": "#/$defs/step"}
-    # a replacement may leave out what it keeps
+    # `with` stays open: a replacement may leave out its kind
     definitions["Amendment"]["properties"]["add"] = {
         "anyOf": [{"$ref": "#/$defs/step"}, {"type": "array", "items": {"$ref": "#/$defs/step"}}]
     }

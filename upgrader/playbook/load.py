@@ -106,7 +106,7 @@ def _build(tree: Node, kinds: Kinds, problems: list[Problem], path: Path | None,
     scope.check_values([*steps, *_hooks(tree)], map(change.step_id, _steps(tree, "upgrade")), problems)
     problems += policy.pushes([*steps, *_hooks(tree)])
     name = tree.entries["name"].text if "name" in tree.entries else ""
-    denied = [] if trusted else policy.host_commands(steps, _hooks(tree))
+    denied = [] if trusted else [*policy.host_commands(steps, _hooks(tree)), *policy.paths_outside(tree)]
     if problems or denied or facts is None:
         trust = f"Read it, and if you trust it: upgrader upgrade --trust-playbook {name}"
         raise PlaybookError([*problems, *denied], "" if problems else trust)

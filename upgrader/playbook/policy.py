@@ -1,4 +1,4 @@
-"""What a playbook must not do: run commands from upstream unasked, push a schema into a production database."""
+"""What a playbook must not do: reach beyond the app unasked when it comes from upstream; push a schema."""
 
 import re
 from collections.abc import Iterable
@@ -22,6 +22,17 @@ def host_commands(steps: Iterable[Node], hooks: Iterable[Node]) -> list[Problem]
         node.mark.problem(f"{what} in a playbook from the app's own repository is refused")
         for node, what in found
         if not all(is_shipped(inner.mark.file) for _, inner in node.walk())
+    ]
+
+
+def paths_outside(tree: Node) -> list[Problem]:
+    """Files that such a playbook names outside of the app's directory, where upgrader might write or copy them."""
+    return [
+        node.mark.problem(f"{node.text} leads out of the app's directory, and the playbook is from its own repository")
+        for path, node in tree.walk()
+        if path[:2] in (("stack", "env"), ("stack", "files"), ("migrations", "path")) and path[-1] != "when"
+        if node.text.startswith(("/", "~")) or ".." in node.text.split("/")
+        if not is_shipped(node.mark.file)
     ]
 
 

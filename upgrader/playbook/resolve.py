@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from upgrader.errors import RefusedError
 from upgrader.model.app import (
     App,
     DatabaseSpec,
@@ -16,7 +17,7 @@ from upgrader.model.app import (
 )
 from upgrader.playbook.load import Playbook
 from upgrader.playbook.names import Namespaces, parse, render
-from upgrader.playbook.schema import HealthSection, StackSection
+from upgrader.playbook.schema import PROJECT, HealthSection, StackSection
 from upgrader.steps.base import StepModel
 
 AnyStep = TypeVar("AnyStep", bound=StepModel)
@@ -36,6 +37,10 @@ def resolve_app(
     """
     facts = playbook.facts
     project = render(facts.stack.project, {"env": env}, partly=True) or default_project(directory, env)
+    if not PROJECT.fullmatch(project):
+        raise RefusedError(
+            f"{project!r} is not a name that Compose takes for a project", "Name it in the playbook: stack.project"
+        )
     names: Namespaces = {
         "env": env,
         "app": {"name": playbook.name, "project": project, "directory": str(directory)},

@@ -21,6 +21,8 @@ from upgrader.model.run import FORWARD_PHASES
 from upgrader.playbook.names import EMBEDDED
 
 PROCEDURES = ("upgrade", "rollback")
+PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What Compose takes for a project's name."""
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 _HOOK_TIMES = (*(f"{side} {phase}" for phase in FORWARD_PHASES for side in ("before", "after")), "on failure")
 _SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"})
@@ -52,6 +54,12 @@ def _inside(pattern: str) -> str:
     if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
         raise ValueError(f"{pattern} leads out of the app's directory")
     return pattern
+
+
+def _project(value: str) -> str:
+    if value and "${{" not in value and not PROJECT.fullmatch(value):
+        raise ValueError(f"{value!r} is not a project name: lower-case letters, digits, dashes and underscores")
+    return value
 
 
 def _url(value: str) -> str:
@@ -131,7 +139,7 @@ class EnvFiles(Section):
 class StackSection(Section):
     """How Compose is called for this app. Without `project` Compose's own default; without `files` likewise."""
 
-    project: str = ""
+    project: Annotated[str, AfterValidator(_project)] = ""
     files: tuple[StackFile, ...] = ()
     profiles: tuple[Profile, ...] = ()
     env: EnvFiles = EnvFiles()
