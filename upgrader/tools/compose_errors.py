@@ -10,6 +10,7 @@ from upgrader.errors import RefusedError, StepError, TransientError, UpgraderErr
 _NOISE = re.compile(r"^(time=|\s*$)")
 _REQUIRED = re.compile(r"required variable (?P<name>\w+) is missing a value(: (?P<text>.*))?")
 _READING_ENV = re.compile(r"failed to read (?P<file>.+?): (line (?P<line>\d+): )?(?P<reason>.+)")
+_SOME_ENV = re.compile(r"^line (?P<line>\d+): (?P<reason>.+)", re.MULTILINE)
 _NO_ENV_FILE = re.compile(r"couldn't find env file: (?P<file>.+)|env file (?P<other>.+?) not found", re.IGNORECASE)
 _NO_FILE = re.compile(r"(open|read|stat) (?P<file>\S+): (no such file or directory|is a directory)")
 _INTERPOLATION = re.compile(r"invalid interpolation format for (?P<where>\S+?)\.?$", re.MULTILINE)
@@ -43,6 +44,10 @@ def refused(said: str, files: Sequence[Path], env_file: Path, argv: Sequence[str
     if match := _NO_FILE.search(said):
         return RefusedError(f"the compose file {match['file']} cannot be read", again)
     names = ", ".join(str(path) for path in files)
+    if match := _SOME_ENV.search(said):  # older versions do not say which file
+        bad = _QUOTES.sub(r"\1", match["reason"]).rstrip(":")
+        where = f"an `env_file:` of a service in {names}, line {match['line']}"
+        return RefusedError(f"Compose rejects {where}: {bad}", shlex.join(["grep", "-n", "env_file", *map(str, files)]))
     if match := _INTERPOLATION.search(said):
         return RefusedError(f"{names}: Compose cannot interpolate {match['where']}; a literal $ is written $$", again)
     return RefusedError(f"Compose rejects {names}: {reason}", again)

@@ -21,6 +21,7 @@ _OVERRIDES = (
     "docker-compose.override.yaml",
 )
 _PROBED = ("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME")
+_NAMELESS = "upgrader-nameless"
 _QUICK = 60.0
 
 
@@ -150,11 +151,12 @@ def differs(stack: Stack, labels: Mapping[str, str]) -> list[str]:
     """How the stack's invocation differs from the one that a container's labels tell of; empty when it does not."""
     directory = _absolute(stack.directory, "")
     env = str(_absolute(directory, stack.env_file))
-    started_env = labels.get(docker_model.ENVIRONMENT_FILE) or str(directory / ".env")
+    started_in = labels.get(docker_model.WORKING_DIR, "")
+    started_env = labels.get(docker_model.ENVIRONMENT_FILE) or str(Path(started_in) / ".env")
     started_files = ", ".join(_listed(labels.get(docker_model.CONFIG_FILES, "")))
     compared = {
         "project": (labels.get(docker_model.PROJECT, ""), stack.project),
-        "directory": (labels.get(docker_model.WORKING_DIR, ""), str(directory)),
+        "directory": (started_in, str(directory)),
         "files": (started_files, ", ".join(map(str, files(stack)))),
         "env file": (started_env, env),
     }
@@ -170,13 +172,14 @@ def _compose_variables(shell: Shell, directory: Path, env: Path) -> dict[str, st
     if not env.is_file():
         return {}
     wanted = {name: f"${{{name}-}}" for name in _PROBED}
-    probe = json.dumps({"services": {"probe": {"image": "probe", "environment": wanted}}}).encode()
-    stack = Stack(directory, "probe", env_file=str(env))
-    result = shell.attempt(command(stack, "config", "--format", "json", stdin=probe))
+    # the project name that Compose settles on is always set: this one when the env file has none
+    probe = {"name": _NAMELESS, "services": {"probe": {"image": "probe", "environment": wanted}}}
+    stack = Stack(directory, "", env_file=str(env))
+    result = shell.attempt(command(stack, "config", "--format", "json", stdin=json.dumps(probe).encode()))
     if not result.ok:
         raise compose_errors.refused(shell.redactor.text(result.err), (), env, ())
     found = Model.parse(result.out).services["probe"].environment
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value and value != _NAMELESS}
 
 
 def _started_in(docker: Docker, directory: Path) -> Mapping[str, str] | None:
