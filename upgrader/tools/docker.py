@@ -12,7 +12,7 @@ from upgrader.errors import RefusedError, StepError, TransientError, UpgraderErr
 from upgrader.model.manifest import Pin
 from upgrader.tools import docker_model as model
 from upgrader.tools.docker_model import Container, EngineInfo, Mount, Volume
-from upgrader.tools.shell import Command, CommandFailedError, Result, Say, Shell
+from upgrader.tools.shell import TIMED_OUT, Command, CommandFailedError, Result, Say, Shell
 
 __all__ = ["Container", "Docker", "EngineInfo", "Mount", "NotOursError", "Volume"]
 
@@ -164,13 +164,15 @@ class Docker:
             if not result.ok:
                 raise self._failed(result, f"waiting for {name}")
 
-    def follow_logs(self, name: str, say: Say | None = None) -> int:
-        """Say what the container prints until it ends; its exit status.
+    def follow_logs(self, name: str, say: Say | None = None, limit: float | None = None) -> int | None:
+        """Say what the container prints until it ends; its exit status, or None when it has not ended within `limit` seconds.
 
         It is only a reader: it may be killed, and called again.
         """
         reader = self._reader(log=self.shell.log, say=say or self.shell.say)
-        reader.attempt(Command(("docker", "logs", "--follow", name), changes=True))
+        result = reader.attempt(Command(("docker", "logs", "--follow", name), changes=True, timeout=limit))
+        if result.code == TIMED_OUT:
+            return None
         return self.wait(name)  # also where the log driver cannot be read, or the engine dropped the reader
 
     def logs(self, name: str, into: Path) -> None:

@@ -71,6 +71,9 @@ class Container:
     labels: Mapping[str, str] = field(repr=False)
     env: Mapping[str, str] = field(repr=False)
     mounts: tuple[Mount, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """Its IPv4 addresses on the engine's networks; none while it does not run."""
+    created_at: str = ""
 
     @property
     def project(self) -> str:
@@ -112,6 +115,8 @@ def container(data: Mapping[str, Any]) -> Container:
         labels=labels,
         env=dict(_pair(entry) for entry in config.get("Env") or ()),
         mounts=tuple(_mount(mount) for mount in data.get("Mounts") or ()),
+        addresses=_addresses(data),
+        created_at=data.get("Created", ""),
     )
 
 
@@ -137,6 +142,11 @@ def pin_name(project: str, service: str, point_id: str) -> str:
 def _health(state: Mapping[str, Any]) -> str:
     status = (state.get("Health") or {}).get("Status", "")
     return "" if status == "none" else status
+
+
+def _addresses(data: Mapping[str, Any]) -> tuple[str, ...]:
+    networks = (data.get("NetworkSettings") or {}).get("Networks") or {}
+    return tuple(network["IPAddress"] for network in networks.values() if network and network.get("IPAddress"))
 
 
 def _pair(entry: str) -> tuple[str, str]:
