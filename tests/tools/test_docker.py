@@ -209,6 +209,14 @@ def test_a_follower_that_is_cut_off_leaves_the_container_running(project: Projec
     assert said == ["one", "two"]
 
 
+@pytest.mark.parametrize("driver", ["json-file", "none"])
+def test_following_ends_at_its_limit_while_the_container_runs_on(project: Project, one_off: str, driver: str) -> None:
+    sh("docker", "run", "-d", "--log-driver", driver, "--name", one_off, IMAGE, "sh", "-c", "sleep 2; exit 8")
+    assert project.docker.follow_logs(one_off, limit=0.5) is None
+    assert project.docker.follow_logs(one_off, limit=30) == 8
+    assert project.docker.follow_logs(one_off) == 8
+
+
 def test_a_follower_does_not_hold_the_lock(project: Project, one_off: str, tmp_path: Path) -> None:
     sh("docker", "run", "-d", "--name", one_off, IMAGE, "sh", "-c", "echo one; sleep 1")
     holders: list[int] = []

@@ -150,30 +150,33 @@ class Docker:
 
     def wait(self, name: str) -> int:
         """Block until the container has ended; its exit status. The client may be killed and called again."""
-        while True:
-            result = self._attempt("wait", name, timeout=None)
-            found = self.container(name)
-            if found is None:
-                raise StepError(
-                    f"the container {name} is gone, and its exit status with it", lines=self._lines(result.err)
-                )
-            if found.state == "created":
-                raise StepError(f"the container {name} was never started", f"docker start {name}")
-            if found.state in ("exited", "dead"):
-                return found.exit_code
-            if not result.ok:
-                raise self._failed(result, f"waiting for {name}")
+        while (code := self._awaited(name, None)) is None:
+            continue  # restarted meanwhile
+        return code
+
+    def _awaited(self, name: str, limit: float | None) -> int | None:
+        """The exit status after one wait of at most `limit` seconds; None when the container still runs."""
+        result = self._attempt("wait", name, timeout=limit)
+        found = self.container(name)
+        if found is None:
+            raise StepError(f"the container {name} is gone, and its exit status with it", lines=self._lines(result.err))
+        if found.state == "created":
+            raise StepError(f"the container {name} was never started", f"docker start {name}")
+        if found.state in ("exited", "dead"):
+            return found.exit_code
+        if not result.ok and result.code != TIMED_OUT:
+            raise self._failed(result, f"waiting for {name}")
+        return None
 
     def follow_logs(self, name: str, say: Say | None = None, limit: float | None = None) -> int | None:
-        """Say what the container prints until it ends; its exit status, or None when it has not ended within `limit` seconds.
+        """Say what the container prints until it ends; its exit status, or None when it runs on after `limit` seconds.
 
         It is only a reader: it may be killed, and called again.
         """
         reader = self._reader(log=self.shell.log, say=say or self.shell.say)
         result = reader.attempt(Command(("docker", "logs", "--follow", name), changes=True, timeout=limit))
-        if result.code == TIMED_OUT:
-            return None
-        return self.wait(name)  # also where the log driver cannot be read, or the engine dropped the reader
+        # the log driver may not be readable, or the engine may have dropped the reader: waiting tells
+        return self.wait(name) if limit is None else self._awaited(name, max(limit - result.seconds, 0.1))
 
     def logs(self, name: str, into: Path) -> None:
         """Append the container's log, redacted, to a file (made with mode 0600)."""
