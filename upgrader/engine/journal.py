@@ -4,7 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ class Journal:
     path: Path
     run: Run | None = None
     seq: int = 0
-    last: dict[str, Any] = field(default_factory=dict)
-    """The record last written: what the JSON renderer prints."""
+    line: str = ""
+    """The line last written, as it stands in the file: what the JSON renderer prints."""
     clock: Callable[[], str] = now
 
     @staticmethod
@@ -52,13 +52,13 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         if not event.journaled:
-            self.last = {"at": self.clock(), **to_json(event)}
             return
         self.seq += 1
         at = self.clock()
         record = {"format": FORMAT, "seq": self.seq, "at": at, **to_json(event)}
-        self._write(_line(record))
-        self.last = record
+        line = _line(record)
+        self._write(line)
+        self.line = line.decode().rstrip("\n")
         self.run = Run.replay([Record(self.seq, at, event)]) if self.run is None else self.run.after(event, at)
 
     def close(self) -> None:

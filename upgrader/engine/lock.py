@@ -75,7 +75,7 @@ def _take(descriptor: int, home: Path, patience: float) -> None:
         info = holder(home)
         waited = time.monotonic() - started
         if waited > (patience if _alive(info) else max(patience, ORPHANS)):
-            raise LockedError(_who(info), "wait for it, or look at it: upgrader status")
+            raise LockedError(who(home), "wait for it, or look at it: upgrader status")
         time.sleep(0.1)
 
 
@@ -91,7 +91,9 @@ def _alive(info: dict[str, Any]) -> bool:
     return True
 
 
-def _who(info: dict[str, Any]) -> str:
+def who(home: Path) -> str:
+    """Who holds the lock, in words."""
+    info = holder(home)
     if not info:
         return "another upgrader is at work on this app"
     since = time.strftime("%H:%M:%S", time.localtime(float(info.get("since", 0))))

@@ -34,6 +34,7 @@ class SavedDatabase:
     aside: str = ""
     oid: int = 0
     schema_sha256: str = ""
+    ledger_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
     size: int = 0
     seconds: float = 0.0

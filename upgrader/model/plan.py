@@ -18,6 +18,7 @@ class PlannedStep:
     verdict: str
     why: str
     hint: str = ""
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

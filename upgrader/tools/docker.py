@@ -132,7 +132,7 @@ class Docker:
 
     def stop(self, ids: Sequence[str], timeout: int | None = None) -> None:
         """Stop them, with `timeout` seconds before they are killed; without it each container's own."""
-        patience = () if timeout is None else ("--time", str(timeout))
+        patience = () if timeout is None else ("-t", str(timeout))
         if ids:
             self._change("stop", *patience, *ids, label=f"stopping {', '.join(ids)}")
 

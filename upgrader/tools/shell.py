@@ -13,6 +13,7 @@ from upgrader.errors import StepError
 from upgrader.model.secret import Redactor
 
 SPOOL = ".spool"
+TIMED_OUT = 124
 TAIL = 25
 """How many last lines of output an error carries."""
 
@@ -102,7 +103,7 @@ class Shell:
     read_only: bool = False
     tick: Callable[[], bool] | None = None
     say: Say | None = None
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     spent: list[float] = field(default_factory=lambda: [0.0])
     """Seconds spent waiting for programs, in one shared cell: what is left of a run is our own overhead."""
 
@@ -189,7 +190,7 @@ class Shell:
                 raise CancelledError
             if command.timeout is not None and time.monotonic() - started > command.timeout:
                 _stop(process)
-                return 124
+                return TIMED_OUT
         if command.changes and self.say:
             self._follow(out, shown, last=True)
         code = process.process.exit_code

@@ -1,0 +1,35 @@
+"""What all tests share: fixtures by topic, and the rule that CI must have an engine."""
+
+import os
+import subprocess
+
+import pytest
+
+pytest_plugins = ("tests.fixtures.stack", "tests.fixtures.home")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-docker", action="store_true", help="fail, instead of skipping, where no engine answers")
+
+
+def _versions() -> str:
+    asked = ["docker", "version", "--format", "engine {{.Server.Version}}"], ["docker", "compose", "version", "--short"]
+    answers = []
+    for command in asked:
+        try:
+            answers.append(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip())
+        except (OSError, subprocess.SubprocessError):
+            return ""
+    return f"{answers[0]}, compose {answers[1]}"
+
+
+def pytest_report_header() -> str:
+    return f"docker: {_versions() or 'no engine answers'}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--require-docker") or os.environ.get("CI") or _versions():
+        return
+    for item in items:
+        if item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.skip(reason="no Docker engine answers"))

@@ -1,0 +1,93 @@
+"""The command line: its commands, and the border where errors become text and an exit code."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from upgrader.cli import (
+    abandon,
+    demo,
+    doctor,
+    history,
+    plan,
+    playbook,
+    resume,
+    rollback,
+    status,
+    upgrade,
+)
+from upgrader.cli.common import Common, DirectoryOption, OutputOption, PlaybookOption, ProjectOption
+from upgrader.errors import ExitCode, UpgraderError
+
+app = typer.Typer(
+    name="upgrader",
+    help="Take a self-hosted Docker Compose app from one release to the next, and back with its data whole.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # it costs 66 ms, and prints locals: secrets among them
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("upgrade")(upgrade.upgrade)
+app.command("rollback")(rollback.rollback)
+app.command("plan")(plan.plan)
+app.command("resume")(resume.resume)
+app.command("abandon")(abandon.abandon)
+app.command("status")(status.status)
+app.add_typer(history.app, name="history")
+app.command("doctor")(doctor.doctor)
+app.add_typer(playbook.app, name="playbook")
+app.command("demo")(demo.demo)
+
+
+@app.callback()
+def _common(
+    ctx: typer.Context,
+    directory: DirectoryOption = None,
+    project: ProjectOption = "",
+    playbook_name: PlaybookOption = "",
+    output: OutputOption = "auto",
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from upgrader import __version__
+
+        typer.echo(f"upgrader {__version__}")
+        raise typer.Exit
+    ctx.obj = Common(directory=directory, project=project, playbook=playbook_name, output=output)
+
+
+def run() -> int:
+    """Run the command that the process was started with; returns its exit code."""
+    try:
+        code = app(standalone_mode=False, prog_name="upgrader")
+    except UpgraderError as error:
+        _show(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001: the border: whatever it is becomes an exit code
+        return _foreign(error)
+    return int(code) if isinstance(code, int) else 0
+
+
+def _show(error: UpgraderError) -> None:
+    from upgrader.ui.choose import colorful
+    from upgrader.ui.trouble import show_error
+
+    show_error(error, sys.stderr, color=colorful(sys.stderr, os.environ))
+
+
+def _foreign(error: Exception) -> int:
+    """A usage error of the command line's own, or else a bug of ours."""
+    show = getattr(error, "show", None)
+    if callable(show) and hasattr(error, "exit_code"):
+        show()
+        return int(ExitCode.USAGE)
+    if type(error).__name__ == "Abort":
+        return int(ExitCode.INTERRUPTED)
+    from upgrader.cli.crash import report
+
+    _show(report(error))
+    return int(ExitCode.BUG)

@@ -1,0 +1,48 @@
+"""With no playbook: one is derived from the Compose project and its containers."""
+
+from pathlib import Path
+
+from upgrader.cli.common import Common
+from upgrader.errors import RefusedError, UpgraderError
+from upgrader.playbook.derive import ComposeFacts, derive
+from upgrader.tools import stacks
+from upgrader.tools.compose import Compose
+from upgrader.tools.docker import Docker
+from upgrader.tools.git import Git
+from upgrader.tools.shell import Shell
+
+EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template")
+
+
+def derive_here(shell: Shell, directory: Path, common: Common) -> str:
+    """The text of a playbook for this directory. Raises RefusedError when there is no Compose project in it."""
+    try:
+        stack = stacks.discover(shell, directory, project=common.project)
+    except RefusedError as error:
+        raise RefusedError(f"{directory} is no Compose app that upgrader knows: {error.message}", error.hint) from error
+    adopted = stacks.adopt(Docker(shell), directory)
+    if adopted is not None and not common.project:
+        stack = adopted
+    model = Compose(shell, stack).model()
+    shots = sorted(model.one_shots(), key=lambda name: ("migrat" not in name.lower(), name))
+    facts = ComposeFacts(
+        project=stack.project,
+        files=stack.files,
+        profiles=stack.profiles,
+        env_file=stack.env_file,
+        example=next((name for name in EXAMPLES if (directory / name).is_file()), None),
+        databases={name: image for name, (image, _) in model.databases().items()},
+        one_shots=tuple(shots),
+        health_services=tuple(name for name, service in model.services.items() if service.healthcheck),
+        published_http=(),
+        git=_is_git(shell, directory),
+    )
+    return derive(facts, directory)
+
+
+def _is_git(shell: Shell, directory: Path) -> bool:
+    try:
+        Git(shell, directory).head()
+    except UpgraderError:
+        return False
+    return True

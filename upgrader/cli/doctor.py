@@ -1,0 +1,108 @@
+"""`upgrader doctor`."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upgrader.cli import common as c
+from upgrader.errors import ExitCode, UpgraderError
+
+if TYPE_CHECKING:
+    from upgrader.steps.base import Context
+
+
+def doctor(
+    ctx: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Put half-replaced containers right.")] = False,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+    playbook: c.PlaybookOption = "",
+    output: c.OutputOption = "auto",
+) -> int:
+    """Look at this host and app, and say what would stand in an upgrade's way.
+
+    Examples:
+      upgrader doctor
+      upgrader doctor --fix
+    """
+    from upgrader.cli.wiring import open_app
+    from upgrader.steps.base import Options
+
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
+    desk = open_app(common)
+    if fix:
+        with desk.session():
+            look = desk.planning("upgrade", Options())
+            for text in look.using(desk.shell, typer.echo).world.docker.repair_half_replaced(desk.app.stack.project):
+                typer.echo(f"✓ {text}")
+    look = desk.planning("upgrade", Options())
+    results = list(_look(look))
+    if common.output == "json":
+        import json
+
+        typer.echo(json.dumps([{"ok": ok, "what": what, "hint": hint} for ok, what, hint in results], indent=1))
+    else:
+        for ok, what, hint in results:
+            typer.echo(f"{'✓' if ok else '✗'} {what}" + (f"\n  → {hint}" if hint else ""))
+    desk.scratch.close()
+    return 0 if all(ok for ok, _, _ in results) else int(ExitCode.FOUND)
+
+
+def _look(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
+    """What was looked at: whether it is well, what it is, and what to do."""
+    from upgrader.model.verdict import Refused
+    from upgrader.steps.preflight import Checkout, Databases, Host, StackCheck
+
+    steps = [
+        Host(id="host", uses="preflight.host"),
+        Checkout(id="checkout", uses="preflight.checkout"),
+        StackCheck(id="stack", uses="preflight.stack"),
+        Databases(id="databases", uses="preflight.databases"),
+    ]
+    for step in steps:
+        try:
+            verdict = step.check(ctx)
+        except UpgraderError as error:
+            verdict = Refused(error.message, error.hint)
+        if isinstance(verdict, Refused):
+            yield False, verdict.why, verdict.hint
+            if step.id == "host":
+                return
+        else:
+            yield True, verdict.why, ""
+    yield from _more(ctx)
+
+
+def _more(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
+    checks: list[Callable[[], tuple[bool, str, str] | None]] = [lambda: _remote(ctx), lambda: _compose(ctx), lambda: _leftovers(ctx)]
+    for check in checks:
+        try:
+            found = check()
+        except UpgraderError as error:
+            yield False, error.message, error.hint
+        else:
+            if found:
+                yield found
+
+
+def _remote(ctx: "Context") -> tuple[bool, str, str]:
+    ctx.world.git.fetch()
+    releases = ctx.world.git.releases(ctx.app.release_tags)
+    newest = f", newest release {releases[0]}" if releases else ", no release tags"
+    return True, f"the remote {ctx.world.git.remote()} answers{newest}", ""
+
+
+def _compose(ctx: "Context") -> tuple[bool, str, str] | None:
+    if ctx.world.compose.version() >= (2, 29, 4):
+        return None
+    return True, "this Compose (before 2.29.4) recreates more than it needs on your own `up -d`", "apt-get install --only-upgrade docker-compose-v2"
+
+
+def _leftovers(ctx: "Context") -> tuple[bool, str, str] | None:
+    from upgrader.tools.postgres_sql import is_ours
+
+    kept = [name for spec in ctx.app.databases.values() for name in ctx.world.server(spec).databases() if is_ours(name)]
+    if not kept:
+        return None
+    return True, f"databases of ours kept in the server: {', '.join(kept)}", ""

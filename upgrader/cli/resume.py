@@ -1,0 +1,61 @@
+"""`upgrader resume`, and going back from what cannot be resumed."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from upgrader.cli import common as c
+
+if TYPE_CHECKING:
+    from upgrader.cli.wiring import Desk
+    from upgrader.model.run import Run
+
+
+def resume(
+    ctx: typer.Context,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+    output: c.OutputOption = "auto",
+) -> int:
+    """Go on with a run that was cut off: forward, or back if it had begun to go back.
+
+    Examples:
+      upgrader resume
+      upgrader -C /srv/app resume --output plain
+    """
+    from upgrader.cli import say
+    from upgrader.cli.wiring import open_app
+    from upgrader.engine.runner import unfinished
+
+    common = c.of(ctx).override(directory=directory, project=project, output=output)
+    desk, found = _desk_of_unfinished(common)
+    if found is None:
+        say.tell("Nothing to resume: no run was cut off.")
+        return 0
+    with desk.session() as session:
+        found = unfinished(desk.state)  # it may have ended while we waited for its children
+        if found is None:
+            say.tell("Nothing to resume: the run has ended meanwhile.")
+            return 0
+        run, _ = found
+        parent = desk.state.find(run.of) if run.of else None
+        return say.outcome(desk, session.resume(run, of=parent))
+
+
+def _desk_of_unfinished(common: c.Common) -> "tuple[Desk, tuple[Run, Run | None] | None]":
+    """The desk with the playbook of the run that was cut off; a broken checkout must not be in its way."""
+    from upgrader.cli.wiring import open_frozen
+
+    return open_frozen(common)
+
+
+def turn_back(desk: "Desk", run: "Run", _child: "Run | None") -> int:
+    """Go back from an unfinished upgrade; go on with an unfinished rollback."""
+    from upgrader.cli import say
+
+    desk = desk.frozen(run)
+    with desk.session() as session:
+        if run.kind == "rollback":
+            parent = desk.state.find(run.of) if run.of else None
+            return say.outcome(desk, session.resume(run, of=parent))
+        return say.outcome(desk, session.turn_back(run, "a person chose to go back"))

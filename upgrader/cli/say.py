@@ -1,0 +1,108 @@
+"""What commands tell at their end: plans, outcomes, the four lines after a failure that healed."""
+
+import json
+import os
+import shutil
+import sys
+
+from upgrader.cli.wiring import Desk
+from upgrader.engine.runner import Outcome
+from upgrader.errors import ExitCode
+from upgrader.model.plan import Plan
+from upgrader.model.run import Run
+from upgrader.ui.choose import colorful
+from upgrader.ui.report import show_plan
+from upgrader.ui.trouble import four_lines
+
+
+def width() -> int:
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
+
+
+def tell(text: str) -> None:
+    """To the person: stderr, so that what programs read stays clean."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201: the command line's own voice
+
+
+def out(text: str) -> None:
+    """The command's answer: stdout."""
+    print(text, flush=True)  # noqa: T201: the command line's own voice
+
+
+def plan(desk: Desk, made: Plan) -> None:
+    """The plan, as the output mode wants it."""
+    if desk.common.output == "json":
+        return
+    if desk.common.output != "quiet":
+        show_plan(made, sys.stderr, color=colorful(sys.stderr, os.environ), width=width())
+
+
+def plan_answer(desk: Desk, made: Plan) -> None:
+    """The plan as the answer of `upgrader plan`."""
+    if desk.common.output == "json":
+        out(json.dumps(made.to_json(), indent=1))
+    else:
+        show_plan(made, sys.stdout, color=colorful(sys.stdout, os.environ), width=width())
+
+
+def outcome(desk: Desk, ended: Outcome) -> int:
+    """Say how it ended; returns the exit code."""
+    run = ended.run
+    assert run.finished is not None  # noqa: S101: runs are told when they have ended
+    code = run.finished.code
+    if desk.common.output == "json":
+        return code
+    if ended.healed_by is not None:
+        tell("")
+        tell(_healed(desk, run, ended.healed_by))
+    elif code == ExitCode.DONE and run.kind == "upgrade" and desk.common.output != "quiet":
+        tell(_upgraded(run))
+    elif code == ExitCode.DONE and run.kind == "rollback" and desk.common.output != "quiet":
+        tell(_rolled_back(run))
+    elif code == ExitCode.REFUSED:
+        tell("→ nothing was changed; mend what it says, and run again")
+    return code
+
+
+def _healed(desk: Desk, run: Run, back: Run) -> str:
+    step, state = run.failed_step() or ("", None)
+    title = run.title.replace("Upgrade to ", "the upgrade to ")
+    why = state.why if state else "it was interrupted"
+    old = run.arguments.get("origin", {}).get("name", "the old version")
+    services = ", ".join(back.facts("health").get("healthy", [])) or "the app"
+    logs = desk.state.directory(back if back.facts("evidence").get("logs") else run) / "logs"
+    return four_lines(
+        f"{title} failed in {step}: {why}" if step else f"{title}: {why}",
+        f"{old} is serving again, healthy: {services}" if run.touched("compose.up") else f"{old} is serving",
+        _data(back),
+        f"less {logs} · upgrader history show {run.id}",
+        width=width(),
+        color=colorful(sys.stderr, os.environ),
+    )
+
+
+_DATA = {
+    "untouched": "as before: nothing in the database had changed",
+    "copy": "as before: back to the copy made before the migrations, nothing lost",
+    "carry": "the old schema, with every row written meanwhile carried over",
+    "dump": "restored from the dump",
+    "aside": "as before",
+}
+
+
+def _data(back: Run) -> str:
+    ways = set(back.facts("database.stage").get("ways", {}).values())
+    kept = back.facts("database.swap").get("aside", {})
+    text = "; ".join(_DATA[way] for way in sorted(ways)) or "the app has no database"
+    return text + (f". The failed version's database is kept as {', '.join(kept.values())}" if kept else "")
+
+
+def _upgraded(run: Run) -> str:
+    old = run.arguments.get("origin", {}).get("name", "")
+    return f"To go back: upgrader rollback --to {old}"
+
+
+def _rolled_back(run: Run) -> str:
+    kept = run.facts("database.swap").get("aside", {})
+    aside = f"What was live is kept as {', '.join(kept.values())}. " if kept else ""
+    return f"{aside}To return: upgrader rollback --undo"

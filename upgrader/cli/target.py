@@ -1,0 +1,54 @@
+"""From what the person typed to a target, and from a target to a plan."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from upgrader.cli.wiring import Desk
+from upgrader.engine.planner import verdicts
+from upgrader.errors import RefusedError
+from upgrader.model.plan import Plan
+from upgrader.steps.base import Context, Options
+
+Tick = Callable[[str], None]
+
+
+def upgrade_plan(desk: Desk, options: Options, tick: Tick = lambda _text: None) -> tuple[Plan, Options]:
+    """Fetch, resolve the target, check every step. Raises RefusedError when there is not even a target."""
+    from upgrader.steps.survey import nothing_to_do
+    from upgrader.steps.survey import upgrade_plan as survey
+
+    look = desk.planning("upgrade", options)
+    look.world.docker.require()
+    git = look.world.git
+    git.require()
+    tick("Fetch from the remote")
+    git.fetch()
+    head = git.head()
+    found = git.resolve(options.to or None, desk.app.release_tags)
+    options = replace(
+        options,
+        target={"commit": found.commit, "name": found.name, "ref": found.ref, "kind": found.kind},
+        origin={"commit": head, "name": git.name_of(head), "branch": git.branch() or ""},
+    )
+    ctx = desk.planning("upgrade", options)
+    steps = verdicts(desk.playbook.upgrade.phases, ctx, tick)
+    plan = survey(ctx, steps, desk.playbook.name)
+    if not plan.refusals and nothing_to_do(ctx):
+        plan = replace(plan, nothing=True)
+    return plan, options
+
+
+def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> Plan:
+    from upgrader.steps.survey import rollback_plan as survey
+
+    steps = verdicts(desk.playbook.rollback.phases, ctx, tick)
+    return survey(ctx, steps, desk.playbook.name)
+
+
+def refuse(plan: Plan) -> None:
+    """Raise RefusedError with everything that speaks against the plan."""
+    if not plan.refusals:
+        return
+    first, *others = plan.refusals
+    lines = [*first.lines, *(f"also: {step.why}" + (f" → {step.hint}" if step.hint else "") for step in others)]
+    raise RefusedError(first.why, first.hint, lines=lines)

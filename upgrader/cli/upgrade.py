@@ -1,0 +1,99 @@
+"""`upgrader upgrade`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upgrader.cli import common as c
+from upgrader.errors import RefusedError, UsageError
+
+HELP = """Upgrade the app to a release, a branch or a commit; the newest release by default.
+
+Looks first, shows the plan and asks. Makes a restore point, builds while the old version serves, migrates, swaps only what
+changed, watches its health. If anything fails it goes back by itself, and exits with 5.
+
+Examples:
+  upgrader upgrade
+  upgrader upgrade --to v1.4.0 --yes
+  upgrader -C /srv/app upgrade --plan plan.json
+"""
+
+
+def upgrade(
+    ctx: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="REF", help="A release tag, branch or commit.")] = "",
+    yes: c.YesOption = False,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Refuse if the world moved since this plan was saved.")
+    ] = None,
+    keep_local_changes: Annotated[
+        bool, typer.Option("--keep-local-changes", help="Carry edits of tracked files over to the new version.")
+    ] = False,
+    drop_conflicting_changes: Annotated[
+        bool, typer.Option("--drop-conflicting-changes", help="Leave edits out that do not fit; they stay in the restore point.")
+    ] = False,
+    accept_moved_tag: Annotated[bool, typer.Option("--accept-moved-tag", help="Go on though a tag was moved upstream.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Let the old version serve while migrations run, whatever they do.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")] = False,
+    trust: Annotated[str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")] = "",
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+    playbook: c.PlaybookOption = "",
+    output: c.OutputOption = "auto",
+) -> int:
+    from upgrader.cli import say
+    from upgrader.cli.agree import agree, agree_to_derived, guard
+    from upgrader.cli.target import refuse, upgrade_plan
+    from upgrader.cli.wiring import open_app
+    from upgrader.steps.base import Options, Question
+
+    if online and offline:
+        raise UsageError("--online and --offline exclude each other", "leave one out")
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
+    saved = _saved(plan_file)
+    options = Options(
+        to=to or saved.get("to", ""),
+        keep_local_changes=keep_local_changes,
+        accept_moved_tag=accept_moved_tag,
+        online="always" if online else "never" if offline else "",
+        rebuild=rebuild,
+    )
+    flags = {"--drop-conflicting-changes": "y"} if drop_conflicting_changes else {}
+    desk = open_app(common, yes=yes, flags=flags)
+    agree_to_derived(desk)
+    with desk.session() as session:
+        guard(desk)
+        made, options = upgrade_plan(desk, options)
+        refuse_stale(saved, made.fingerprint)
+        if made.refusals:
+            say.plan(desk, made)
+            refuse(made)
+        if made.nothing:
+            say.plan(desk, made)
+            return 0
+        say.plan(desk, made)
+        agree(desk, Question("upgrade", f"Upgrade {made.project} to {made.to_version} now?", "--yes"))
+        return say.outcome(desk, session.start("upgrade", options, f"Upgrade to {made.to_version}", made))
+
+
+upgrade.__doc__ = HELP
+
+
+def _saved(path: Path | None) -> dict[str, str]:
+    """What a saved plan says of its target and its world."""
+    if path is None:
+        return {}
+    import json
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {"fingerprint": data["fingerprint"], "to": data["to_version"], "commit": data["to_commit"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is no plan: {error}", f"upgrader plan --save {path}") from error
+
+
+def refuse_stale(saved: dict[str, str], fingerprint: str) -> None:
+    if saved and saved["fingerprint"] != fingerprint:
+        raise RefusedError("the world moved since the plan was saved", "look at it again: upgrader plan --save FILE")

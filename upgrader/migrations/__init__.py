@@ -1,0 +1,1 @@
+"""Migrations: which are pending, and whether the old version can serve while they run. Pure."""

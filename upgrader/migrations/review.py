@@ -1,0 +1,105 @@
+"""Whether SQL only adds: then the old version can go on serving while it runs, and what it wrote can be kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Review:
+    """The judgement on one file: `additive`, and if not, the statement's line and what it does."""
+
+    path: str
+    additive: bool
+    why: str = ""
+
+
+def review(path: str, sql: bytes) -> Review:
+    """Judge a migration file. Whatever is not known to be additive is not.
+
+    Additive: new tables, types, sequences, schemas, extensions, views, comments and indexes; new columns that old INSERT
+    statements need not know; rows into tables; SELECTs of pg_sleep. Anything that is not plain SQL is not judged, but refused.
+    """
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+
+    try:
+        text = sql.decode()
+        statements = parse_sql(text)
+    except (UnicodeDecodeError, ParseError) as error:
+        return Review(path, additive=False, why=f"cannot be read as SQL: {error}")
+    made = {node.relation.relname for node in (s.stmt for s in statements) if type(node).__name__ == "CreateStmt"}
+    for statement in statements:
+        if reason := _objection(statement.stmt, made):
+            line = text.count("\n", 0, _start(text, statement.stmt_location)) + 1
+            return Review(path, additive=False, why=f"line {line}: {reason}")
+    return Review(path, additive=True)
+
+
+def _start(text: str, location: int) -> int:
+    """The offset of the statement's first word: the parser counts the white space before it in, and bytes, not characters."""
+    begin = len(text.encode()[:location].decode(errors="ignore"))
+    return begin + len(text[begin:]) - len(text[begin:].lstrip())
+
+
+_HARMLESS = frozenset(
+    {
+        "TransactionStmt", "CreateStmt", "CreateSeqStmt", "CreateSchemaStmt", "CreateExtensionStmt", "CreateEnumStmt",
+        "CompositeTypeStmt", "CommentStmt", "ViewStmt", "VariableSetStmt", "DefineStmt", "CreateTableAsStmt",
+        "CreateFunctionStmt", "GrantStmt",
+    }
+)  # fmt: skip
+
+
+def _objection(node: Any, made: set[str]) -> str:
+    """Why this statement is more than an addition, or an empty string."""
+    kind = type(node).__name__
+    if kind in _HARMLESS:
+        return "it replaces a view or function" if getattr(node, "replace", False) else ""
+    judge: Callable[[Any, set[str]], str] | None = _JUDGES.get(kind)
+    return judge(node, made) if judge else f"{kind.removesuffix('Stmt')} is not known to be an addition"
+
+
+def _index(node: Any, made: set[str]) -> str:
+    # a new rule for rows that the old version writes
+    return "a unique index can refuse what the old version writes" if node.unique and node.relation.relname not in made else ""
+
+
+def _insert(node: Any, made: set[str]) -> str:
+    if node.onConflictClause and int(node.onConflictClause.action) == _ON_CONFLICT_UPDATE:
+        return "INSERT … ON CONFLICT DO UPDATE changes rows"
+    return "" if node.relation.relname in made else "it inserts rows into a table of the old version"
+
+
+_ON_CONFLICT_UPDATE = 3
+
+
+def _select(node: Any, _made: set[str]) -> str:
+    for target in node.targetList or ():
+        value = target.val
+        if type(value).__name__ != "FuncCall" or value.funcname[-1].sval not in ("pg_sleep", "set_config"):
+            return "SELECT of more than pg_sleep may have effects"
+    return "" if not node.fromClause else "SELECT from tables may have effects"
+
+
+def _alter(node: Any, made: set[str]) -> str:
+    if node.relation.relname in made:
+        return ""
+    for command in node.cmds:
+        subtype = command.subtype.name
+        if subtype != "AT_AddColumn":
+            return f"ALTER TABLE {node.relation.relname} does more than add columns ({subtype.removeprefix('AT_')})"
+        constraints = {constraint.contype.name for constraint in command.def_.constraints or ()}
+        if "CONSTR_NOTNULL" in constraints and "CONSTR_DEFAULT" not in constraints:
+            return f"the new column {command.def_.colname} is NOT NULL without a default: the old version cannot insert"
+        if constraints & {"CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_CHECK", "CONSTR_FOREIGN"}:
+            return f"the new column {command.def_.colname} has a constraint"
+    return ""
+
+
+_JUDGES: dict[str, Callable[[Any, set[str]], str]] = {
+    "IndexStmt": _index,
+    "InsertStmt": _insert,
+    "SelectStmt": _select,
+    "AlterTableStmt": _alter,
+}

@@ -1,0 +1,146 @@
+"""The restore point: everything that a way back needs, saved and verified before anything is changed."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from upgrader import __version__
+from upgrader.model.app import DatabaseSpec
+from upgrader.model.duration import size
+from upgrader.model.events import Facts
+from upgrader.model.manifest import Pin, RestorePoint, SavedDatabase, SavedFile
+from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.points import Points, every_file, measure, save
+from upgrader.steps.way import ledger_digest
+from upgrader.tools.postgres import Server, name_for
+
+
+class Backup(StepModel):
+    """Make the run's restore point.
+
+    `databases`: `dump` saves each database as an archive, read back in full; `aside` only notes where the database will be
+    kept in its server, for a rollback that renames it instead of overwriting it.
+    """
+
+    alters: ClassVar[bool] = False
+    redo_after: ClassVar[float | None] = 600.0
+
+    uses: Literal["backup"]
+    databases: Literal["dump", "aside"] = "dump"
+
+    def describe(self) -> str:
+        return "Make a restore point" if self.databases == "dump" else "Note the present state, to be able to return"
+
+    def check(self, ctx: Context) -> Verdict:
+        points = Points(ctx.app.home)
+        if points.exists(ctx.run.id):
+            return Satisfied(f"restore point {ctx.run.id} is there", _facts(points.load(ctx.run.id)))
+        names = ", ".join(ctx.app.databases) or "no database"
+        return Needed(f"{names}, env file, overrides, commit, images")
+
+    def apply(self, ctx: Context) -> Facts:
+        points = Points(ctx.app.home)
+        if points.exists(ctx.run.id):
+            return _facts(points.load(ctx.run.id))
+        root = points.begin(ctx.run.id)
+        head = ctx.world.git.head()
+        patch = ctx.world.git.local_patch() if ctx.world.git.local_edits() else b""
+        point = RestorePoint(
+            id=ctx.run.id,
+            run=ctx.run.id,
+            project=ctx.app.stack.project,
+            directory=str(ctx.app.stack.directory),
+            created_at=ctx.now(),
+            tool=__version__,
+            commit=head,
+            branch=ctx.world.git.branch(),
+            version=ctx.world.git.name_of(head),
+            files=tuple(_files(ctx, root)),
+            patch=save(root, "local.patch", patch) if patch else None,
+            model=save(root, "model.json", json.dumps(ctx.world.model.raw, indent=1).encode()),
+            pins=tuple(self._pins(ctx)),
+            databases=tuple(self._database(ctx, root, spec) for spec in ctx.app.databases.values()),
+            env_file=ctx.app.stack.env_file,
+            running=tuple(sorted({c.service for c in ctx.world.containers if c.state == "running" and not c.oneoff})),
+        )
+        points.complete(point)
+        points.verify(point)
+        return _facts(point)
+
+    def _pins(self, ctx: Context) -> list[Pin]:
+        """By the containers' own image ids: the tags may have moved already."""
+        seen: dict[str, Pin] = {}
+        for container in ctx.world.containers:
+            if not container.oneoff and container.service not in seen:
+                seen[container.service] = ctx.world.docker.pin(container, ctx.run.id)
+        return list(seen.values())
+
+    def _database(self, ctx: Context, root: Path, spec: DatabaseSpec) -> SavedDatabase:
+        server, name = ctx.world.server(spec), ctx.world.database(spec)
+        info = server.require()
+        common: dict[str, Any] = {
+            "id": spec.id,
+            "service": spec.service,
+            "name": name,
+            "user": ctx.world.user(spec),
+            "server_version": info.version,
+            "oid": server.oid(name),
+            "ledger_sha256": ledger_digest(server, name),
+            "taken_at": ctx.now(),
+        }
+        if self.databases == "aside":
+            counts = server.row_counts(name)
+            return SavedDatabase(
+                **common,
+                method="aside",
+                aside=name_for(name, ctx.run.id, "aside"),
+                schema_sha256=server.schema_digest(name),
+                rows={table: count.count for table, count in counts.items()},
+                size=server.size(name),
+            )
+        ctx.say(f"dumping {name} ({size(server.size(name))})")
+        started = time.monotonic()
+        archive = root / "databases" / f"{spec.id}.dump"
+        dump = server.dump(name, archive)
+        server.verify(archive, dump.sha256, dump.size)
+        ctx.say(f"{name}: {size(dump.size)}, read back in full, {len(dump.rows)} tables")
+        measured = SavedFile(f"databases/{spec.id}.dump", dump.sha256, dump.size)
+        extra = [self._globals(server, root, spec)]
+        return SavedDatabase(
+            **common,
+            method="dump",
+            files=(measured, *extra),
+            schema_sha256=dump.schema_sha256,
+            rows={table: count.count for table, count in dump.rows.items()},
+            size=server.size(name),
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def _globals(self, server: Server, root: Path, spec: DatabaseSpec) -> SavedFile:
+        path = root / "databases" / f"{spec.id}.globals.sql"
+        server.dump_globals(path)
+        count, digest = measure(path)
+        return SavedFile(f"databases/{spec.id}.globals.sql", digest, count)
+
+
+def _files(ctx: Context, root: Path) -> list[SavedFile]:
+    """The env file and every untracked file that Compose reads, byte by byte."""
+    saved = []
+    for name in sorted({*ctx.world.untracked_config(), ctx.app.stack.env_file}):
+        path = ctx.app.stack.directory / name
+        if path.is_file():
+            saved.append(save(root, f"files/{name}", path.read_bytes(), origin=name, mode=path.stat().st_mode & 0o7777))
+    return saved
+
+
+def _facts(point: RestorePoint) -> Facts:
+    return {
+        "point": point.id,
+        "version": point.version,
+        "commit": point.commit,
+        "bytes": sum(file.size for file in every_file(point)),
+        "databases": {db.id: {"method": db.method, "name": db.name, "rows": sum(db.rows.values())} for db in point.databases},
+        "pins": {pin.service: pin.tag for pin in point.pins},
+    }

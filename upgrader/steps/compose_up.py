@@ -1,0 +1,94 @@
+"""The swap: only the services that changed get new containers, each just once."""
+
+from typing import Literal
+
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.points import Points
+from upgrader.steps.swap import mounted_files, to_swap
+from upgrader.steps.way import Way, saved_model
+
+
+class ComposeUp(StepModel):
+    """Recreate the changed services from images that are here; dependencies and one-shots stay out of it."""
+
+    uses: Literal["compose.up"]
+
+    def describe(self) -> str:
+        return "Swap the changed services"
+
+    def check(self, ctx: Context) -> Verdict:
+        services = self._services(ctx)
+        if not services:
+            return Satisfied("every container is as it should be", {"services": []})
+        why = ", ".join(f"{name} ({reason})" for name, reason in services.items())
+        return Needed(why, {"services": services, "force": self._force(ctx, services)})
+
+    def _services(self, ctx: Context) -> dict[str, str]:
+        if ctx.run.kind == "rollback":
+            return _going_back(ctx)
+        if ctx.planning:
+            files = ctx.world.git.changed_files(ctx.world.origin, ctx.world.target)
+            found = to_swap(ctx, ctx.world.model, ctx.world.target_model, files, {})
+            builds = {name for name, s in ctx.world.target_model.services.items() if s.build}
+            images = {ctx.world.target_model.image_of(name) for name in builds}
+            shots = ctx.world.target_model.one_shots()
+            for name in ctx.world.target_model.order():
+                if name not in shots and name not in found and ctx.world.target_model.image_of(name) in images:
+                    found[name] = "built again"
+            return found
+        point = Points(ctx.app.home).load(ctx.run.id)
+        files = ctx.world.git.changed_files(point.commit, ctx.world.git.head())
+        return to_swap(ctx, saved_model(ctx, point), ctx.world.model, files, {})
+
+    def _force(self, ctx: Context, services: dict[str, str]) -> list[str]:
+        """Services that Compose itself would leave as they are, because only a mounted file changed."""
+        if ctx.planning:
+            return []
+        old, new = _commits(ctx)
+        model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
+        files = ctx.world.git.changed_files(old, new)
+        return sorted(set(mounted_files(ctx.app.stack.directory, model, files)) & set(services))
+
+    def apply(self, ctx: Context) -> Facts:
+        ctx.world.docker.repair_half_replaced(ctx.app.stack.project)
+        before = ctx.run.before(self.id)
+        # what was needed when we first looked, and what a cut-off attempt left undone
+        services = list(dict.fromkeys([*before["services"], *self._services(ctx)]))
+        ctx.world.compose.up(services, force=before["force"])
+        if ctx.run.kind == "rollback":
+            _stop_strangers(ctx)
+        return {"services": services}
+
+
+def _commits(ctx: Context) -> tuple[str, str]:
+    if ctx.run.kind == "rollback":
+        return Way(ctx).own_point.commit, Way(ctx).point.commit
+    return Points(ctx.app.home).load(ctx.run.id).commit, ctx.world.git.head()
+
+
+def _going_back(ctx: Context) -> dict[str, str]:
+    way = Way(ctx)
+    images = {pin.service: pin.image_id for pin in way.point.pins if ctx.world.docker.image_id(pin.image_id)}
+    old, new = (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
+    files = ctx.world.git.changed_files(old, new)
+    if way.healing and way.parent is not None:
+        # the swap that failed says what it touched; whatever it did not touch keeps serving
+        touched = way.parent.before("compose.up").get("services", {}) if way.parent.touched("compose.up") else {}
+        found = to_swap(ctx, way.model, way.model, [], images)
+        again = {name: why for name, why in touched.items() if name in way.model.services}
+        found = {**{name: "was swapped" for name in again}, **found}
+    else:
+        now = saved_model(ctx, way.own_point) if not ctx.planning else ctx.world.model
+        found = to_swap(ctx, now, way.model, files, images)
+    return {name: why for name, why in found.items() if name in way.point.running}
+
+
+def _stop_strangers(ctx: Context) -> None:
+    """Services that only the newer version has must not run against the old data."""
+    known = set(Way(ctx).model.services)
+    strangers = [c for c in ctx.world.containers if c.service not in known and not c.oneoff and c.state == "running"]
+    if strangers:
+        ctx.say(f"stopped, as the old version does not know them: {', '.join(c.service for c in strangers)}")
+        ctx.world.docker.stop([c.id for c in strangers], timeout=30)

@@ -1,0 +1,214 @@
+"""Databases: copied before a risky migration, and brought back by renaming, never by writing over one."""
+
+from pathlib import Path
+from typing import Literal
+
+from upgrader.errors import StepError
+from upgrader.model.app import DatabaseSpec
+from upgrader.model.events import Facts
+from upgrader.model.manifest import SavedDatabase
+from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.points import Points
+from upgrader.steps.way import Way, ledger_digest
+from upgrader.tools.postgres import Server, name_for
+
+
+class DatabaseCopy(StepModel):
+    """Copy the databases inside their servers while nobody writes, so that the way back is a rename and loses nothing."""
+
+    uses: Literal["database.copy"]
+
+    def describe(self) -> str:
+        return "Copy the databases in their servers"
+
+    def check(self, ctx: Context) -> Verdict:
+        mode = ctx.run.facts("preflight.target").get("mode") or ctx.world.migrations.mode
+        if mode != "offline":
+            return Satisfied("not needed: only additions are to come")
+        copies = {spec.id: _name(ctx, spec, "before") for spec in ctx.app.databases.values()}
+        missing = [spec.id for spec in ctx.app.databases.values() if not ctx.world.server(spec).exists(copies[spec.id])]
+        if not missing:
+            return Satisfied("they are there", {"copies": copies})
+        return Needed(", ".join(copies.values()), {"copies": copies})
+
+    def apply(self, ctx: Context) -> Facts:
+        copies: dict[str, str] = {}
+        for spec in ctx.app.databases.values():
+            server, copy = ctx.world.server(spec), _name(ctx, spec, "before")
+            if not server.exists(copy):
+                server.copy(ctx.world.database(spec), copy)
+            copies[spec.id] = copy
+        return {"copies": copies}
+
+
+class DatabaseStart(StepModel):
+    """Make sure that the databases run: an interrupted swap may have left one stopped or half-replaced."""
+
+    uses: Literal["database.start"]
+
+    def describe(self) -> str:
+        return "See that the databases run"
+
+    def check(self, ctx: Context) -> Verdict:
+        half = ctx.world.docker.half_replaced(ctx.app.stack.project)
+        down = [spec.service for spec in ctx.app.databases.values() if ctx.world.running(spec.service) is None]
+        if not half and not down:
+            return Satisfied("they run")
+        return Needed(", ".join([*(container.name for container in half), *down]))
+
+    def apply(self, ctx: Context) -> Facts:
+        repaired = ctx.world.docker.repair_half_replaced(ctx.app.stack.project)
+        for text in repaired:
+            ctx.say(text)
+        services = {spec.service for spec in ctx.app.databases.values()}
+        fresh = ctx.world.using(ctx.shell)
+        down = [c.id for c in fresh.containers if c.service in services and not c.oneoff and c.state != "running"]
+        if down:
+            ctx.world.docker.start(down)
+        fresh = ctx.world.using(ctx.shell)
+        for spec in ctx.app.databases.values():
+            fresh.server(spec).require()
+        return {"repaired": repaired, "started": len(down)}
+
+
+class DatabaseStage(StepModel):
+    """Decide how each database goes back, and restore dumps into new databases while the app still serves."""
+
+    uses: Literal["database.stage"]
+
+    def describe(self) -> str:
+        return "Bring the old data up beside the new"
+
+    def check(self, ctx: Context) -> Verdict:
+        ways: dict[str, str] = dict(ctx.run.before(self.id).get("ways", {}))
+        for spec in ctx.app.databases.values():
+            if spec.id not in ways:
+                way = way_back(ctx, spec)
+                if isinstance(way, Refused):
+                    return way
+                ways[spec.id] = way
+        words = "; ".join(f"{ctx.app.databases[name].service}: {WAYS[way]}" for name, way in ways.items())
+        if not {"dump", "carry"} & set(ways.values()):
+            return Satisfied(words or "the app has no database", {"ways": ways})
+        return Needed(words, {"ways": ways})
+
+    def apply(self, ctx: Context) -> Facts:
+        ways = dict(ctx.run.before(self.id)["ways"])
+        for spec in ctx.app.databases.values():
+            server, name = ctx.world.server(spec), ctx.world.database(spec)
+            if ways[spec.id] == "carry" and (reason := server.can_carry(name, _archive(ctx, spec))):
+                if not Way(ctx).healing:
+                    raise StepError(
+                        f"the rows written since cannot be kept: {reason}",
+                        "leave out --data keep, and the plan shows what would be lost",
+                    )
+                ctx.say(f"{name}: the dump is restored, because {reason}")
+                ways[spec.id] = "dump"
+            if ways[spec.id] == "dump":
+                server.restore(_archive(ctx, spec), _name(ctx, spec, "restored"), name)
+                ctx.say(f"{name}: restored beside the live one")
+        return {"ways": ways}
+
+
+WAYS = {
+    "untouched": "as it was, stays as it is",
+    "copy": "back to the copy made just before the migrations",
+    "carry": "old schema, all rows kept",
+    "dump": "restored from the dump",
+    "aside": "back to the database kept aside",
+}
+
+
+def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
+    """How this database goes back; the least that is lost, first."""
+    way = Way(ctx)
+    saved = way.database(spec.id)
+    if saved is None:
+        return Refused(f"the restore point {way.point.id} has no database {spec.id!r}", "upgrader history")
+    server, name = ctx.world.server(spec), ctx.world.database(spec)
+    if saved.method == "aside":
+        return _aside(server, name, saved)
+    if ctx.options.data != "restore" and same_schema(server, name, saved):
+        return "untouched"
+    copy = way.parent.facts("database.copy").get("copies", {}).get(spec.id) if way.parent else None
+    if copy is None and way.parent:
+        copy = way.parent.before("database.copy").get("copies", {}).get(spec.id) if way.parent.touched("migrate") else None
+    if copy and server.exists(copy):
+        return "copy"
+    # whether the rows really fit the old schema is found out by database.stage
+    return "carry" if way.healing or ctx.options.data == "keep" else "dump"
+
+
+def same_schema(server: Server, name: str, saved: SavedDatabase) -> bool:
+    """Whether neither the schema nor the migrator's ledger has moved since the restore point."""
+    return server.schema_digest(name) == saved.schema_sha256 and ledger_digest(server, name) == saved.ledger_sha256
+
+
+def _aside(server: Server, name: str, saved: SavedDatabase) -> "str | Refused":
+    if server.oid(name) == saved.oid:
+        return "untouched"
+    if not server.exists(saved.aside):
+        return Refused(f"the database {saved.aside!r} that was kept aside is gone", "upgrader rollback --to TAG restores a dump")
+    return "aside"
+
+
+class DatabaseSwap(StepModel):
+    """Swap each database for its old state by renaming both; what was live is kept aside, under a name that is told."""
+
+    uses: Literal["database.swap"]
+
+    def describe(self) -> str:
+        return "Swap the databases"
+
+    def check(self, ctx: Context) -> Verdict:
+        ways = ctx.run.facts("database.stage").get("ways", {})
+        specs = [spec for spec in ctx.app.databases.values() if ways.get(spec.id, "untouched") != "untouched"]
+        if not specs:
+            return Satisfied("the data stays as it is", {"aside": {}})
+        aside = {spec.id: _name(ctx, spec, "aside") for spec in specs}
+        if all(ctx.world.server(spec).exists(aside[spec.id]) for spec in specs):
+            return Satisfied("swapped already", {"aside": aside})
+        return Needed(", ".join(ctx.world.database(spec) for spec in specs), {"aside": aside})
+
+    def apply(self, ctx: Context) -> Facts:
+        ways = ctx.run.facts("database.stage")["ways"]
+        aside: dict[str, str] = {}
+        for spec in ctx.app.databases.values():
+            if ways[spec.id] == "untouched":
+                continue
+            server, name, keep = ctx.world.server(spec), ctx.world.database(spec), _name(ctx, spec, "aside")
+            aside[spec.id] = keep
+            if server.exists(keep):
+                server.let_in(name)
+                continue  # swapped before we were cut off: both renames are one transaction
+            server.swap(name, self._staged(ctx, spec, server, ways[spec.id]), keep)
+            ctx.say(f"{name}: swapped; what was live is kept as {keep}")
+        return {"aside": aside}
+
+    def _staged(self, ctx: Context, spec: DatabaseSpec, server: Server, way: str) -> str:
+        back = Way(ctx)
+        saved = back.database(spec.id)
+        assert saved is not None  # noqa: S101: database.stage would have refused
+        if way == "copy":
+            assert back.parent is not None  # noqa: S101: copies are those of the run gone back from
+            copies = back.parent.facts("database.copy") or back.parent.before("database.copy")
+            return str(copies["copies"][spec.id])
+        if way == "aside":
+            return saved.aside
+        staged = _name(ctx, spec, "restored")
+        if way == "carry":
+            carried = server.carry(ctx.world.database(spec), staged, _archive(ctx, spec))
+            ctx.say(f"{sum(carried.rows.values())} rows carried over into the old schema")
+        return staged
+
+
+def _archive(ctx: Context, spec: DatabaseSpec) -> Path:
+    """The dump in the restore point."""
+    saved = Way(ctx).database(spec.id)
+    assert saved is not None  # noqa: S101: database.stage would have refused
+    return Points(ctx.app.home).path(Way(ctx).point.id) / saved.files[0].path
+
+
+def _name(ctx: Context, spec: DatabaseSpec, what: str) -> str:
+    return name_for(ctx.world.database(spec), ctx.run.id, what)

@@ -1,0 +1,50 @@
+"""How much room an upgrade needs, and where."""
+
+import os
+from pathlib import Path
+
+from upgrader.model.plan import DiskNeed
+from upgrader.steps.base import Context
+
+MARGIN = 64 << 20
+"""Bytes that a file system keeps free whatever we do."""
+
+
+def needs(ctx: Context) -> list[DiskNeed]:
+    """Bytes needed and free, one entry per file system."""
+    sizes = [_size(ctx, spec_id) for spec_id in ctx.app.databases]
+    dumps = DiskNeed(str(ctx.app.home), "the dump", sum(sizes) // 2 + MARGIN, _free(ctx.app.home))
+    engine = ctx.world.docker.require()
+    free = ctx.world.docker.free_bytes_in_engine()
+    if free is None:
+        return [dumps]
+    copies = sum(sizes) if ctx.world.migrations.mode == "offline" else 0
+    built = sum(_image(ctx, name) for name, service in ctx.world.target_model.services.items() if service.build)
+    images = DiskNeed(engine.root_dir, "images" + (" and a copy of the database" if copies else ""), copies + built + MARGIN, free)
+    if engine.local and Path(engine.root_dir).exists() and _device(Path(engine.root_dir)) == _device(ctx.app.home):
+        return [DiskNeed(dumps.path, f"the dump, {images.purpose}", dumps.needed + images.needed - MARGIN, dumps.free)]
+    return [dumps, images]
+
+
+def _size(ctx: Context, spec_id: str) -> int:
+    spec = ctx.app.databases[spec_id]
+    return ctx.world.server(spec).size(ctx.world.database(spec))
+
+
+def _image(ctx: Context, service: str) -> int:
+    """What building the service's image again may take: as much as it takes now."""
+    container = ctx.world.running(service)
+    return ctx.world.docker.image_size(container.image_id) if container else 0
+
+
+def _free(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    usage = os.statvfs(path)
+    return usage.f_bavail * usage.f_frsize
+
+
+def _device(path: Path) -> int:
+    while not path.exists():
+        path = path.parent
+    return path.stat().st_dev

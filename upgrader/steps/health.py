@@ -1,0 +1,138 @@
+"""Health: our own look at containers, images, HTTP and versions, held for a while without a break."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+from upgrader.errors import StepError
+from upgrader.model.app import HealthCheck
+from upgrader.model.duration import duration
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Needed, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.way import Way
+from upgrader.tools import http
+from upgrader.tools.compose_model import Model
+from upgrader.tools.docker import Container
+
+INTERVAL = 0.25
+
+
+class Health(StepModel):
+    """Wait until everything is healthy, and has been so for the stability window."""
+
+    uses: Literal["health"]
+
+    def describe(self) -> str:
+        return "Watch the app's health"
+
+    def check(self, ctx: Context) -> Verdict:
+        spec = ctx.app.health
+        return Needed(f"steady for {duration(spec.stable_for)}, within {duration(spec.timeout)}")
+
+    def apply(self, ctx: Context) -> Facts:
+        spec = ctx.app.health
+        started = time.monotonic()
+        since: float | None = None
+        fingerprint: tuple[object, ...] = ()
+        while True:
+            world = ctx.world.using(ctx.shell)
+            containers = [c for c in world.containers if not c.oneoff]
+            trouble = next(troubles(ctx, containers), "")
+            # a container that was restarted in between starts the window anew
+            seen = tuple(sorted((c.id, c.started_at, c.restart_count) for c in containers))
+            now = time.monotonic()
+            if trouble:
+                since = None
+            elif since is None or seen != fingerprint:
+                since = now
+            fingerprint = seen
+            if since is not None and now - since >= spec.stable_for:
+                return {"healthy": sorted({c.service for c in containers if c.state == "running"}), "after": round(now - started, 1)}
+            if now - started > spec.timeout or _hopeless(containers, trouble, now - started):
+                raise StepError(f"not healthy after {duration(now - started)}: {trouble or 'restarting'}",
+                    "look at the logs that were kept: upgrader history show", lines=_evidence(ctx, containers))
+            if ctx.shell.tick and ctx.shell.tick():
+                from upgrader.tools.shell import CancelledError
+
+                raise CancelledError
+            time.sleep(INTERVAL)
+
+
+def _hopeless(containers: list[Container], trouble: str, waited: float) -> bool:
+    """Whether waiting longer is of no use: Docker itself has given the health check up."""
+    return bool(trouble) and waited > 10 and any(c.health == "unhealthy" for c in containers)
+
+
+def troubles(ctx: Context, containers: list[Container]) -> Iterator[str]:
+    """What is not healthy now, one phrase each."""
+    model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
+    expected = set(Way(ctx).point.running) if ctx.run.kind == "rollback" else set(model.services)
+    by_service = {c.service: c for c in containers if c.number == 1 or c.service not in {x.service for x in containers if x.number == 1}}
+    shots = model.one_shots()
+    for name in sorted(expected & set(model.services)):
+        container = by_service.get(name)
+        if name in shots:
+            if container and container.state == "exited" and container.exit_code != 0 and name != ctx.world.migrate_service:
+                yield f"{name} exited with status {container.exit_code}"
+        elif container is None:
+            yield f"{name} has no container"
+        else:
+            yield from _container(ctx, container, model)
+    for check in ctx.app.health.checks:
+        yield from _answer(ctx, check)
+
+
+def _container(ctx: Context, container: Container, model: Model) -> Iterator[str]:
+    if container.state != "running" or container.restarting:
+        code = f" with status {container.exit_code}" if container.state == "exited" else ""
+        yield f"{container.service} is {container.state}{code}"
+    elif container.health not in ("", "healthy"):
+        yield f"{container.service} is {container.health}"
+    elif ctx.run.touched("compose.up"):
+        wanted = ctx.world.docker.image_id(model.image_of(container.service))
+        if wanted and wanted != container.image_id:
+            yield f"{container.service} runs another image than {model.image_of(container.service)}"
+
+
+def _answer(ctx: Context, check: HealthCheck) -> Iterator[str]:
+    if not check.http:
+        return
+    answer = http.get(check.http, timeout=5, insecure=check.insecure)
+    if answer.error or answer.status != check.status:
+        yield f"{check.http} answers {answer.error or answer.status}"
+    elif check.json:
+        try:
+            found = str(_dig(json.loads(answer.body), check.json))
+        except (ValueError, KeyError, IndexError, TypeError):
+            yield f"{check.http} has no {check.json!r} in its answer"
+            return
+        wanted = _wanted(ctx, check.equals)
+        if wanted and found.removeprefix("v") != wanted.removeprefix("v"):
+            yield f"{check.http} says version {found}, not {wanted}"
+
+
+def _wanted(ctx: Context, text: str) -> str:
+    """The version to expect, with the names of the target filled in; empty when the target is no release."""
+    kind = ctx.options.target.get("kind")
+    back = ctx.run.kind == "rollback"
+    tag = Way(ctx).point.version if back else ctx.world.target_name
+    commit = Way(ctx).point.commit if back else ctx.world.target
+    if "target.tag" in text and not back and kind != "tag":
+        return ""
+    for name, value in (("target.tag", tag), ("target.commit", commit)):
+        text = text.replace(f"${{{{ {name} }}}}", value)
+    return text
+
+
+def _dig(value: "object", path: str) -> object:
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]  # type: ignore[index]
+    return value
+
+
+def _evidence(ctx: Context, containers: list[Container]) -> list[str]:
+    bad = [c for c in containers if c.health == "unhealthy" or c.state in ("exited", "restarting", "dead")]
+    shots = ctx.world.model.one_shots()
+    return [line for c in bad if c.service not in shots for line in ctx.world.docker.log_tail(c.name, lines=8)]

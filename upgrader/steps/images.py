@@ -1,0 +1,109 @@
+"""Images: pulled and built while the old version serves, and put back from their pins."""
+
+from typing import ClassVar, Literal
+
+from upgrader.model.duration import plural
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.way import Way
+from upgrader.tools.compose_model import Model
+
+
+def built(model: Model) -> list[str]:
+    return sorted(name for name, service in model.services.items() if service.build)
+
+
+def pulled(ctx: Context, model: Model) -> list[str]:
+    """Services whose image comes from a registry and is not here, or whose image's name changes."""
+    makes = {model.image_of(name) for name in built(model)}
+    wanted = []
+    for name, service in model.services.items():
+        image = model.image_of(name)
+        if service.build or image in makes:
+            continue
+        if ctx.world.docker.image_id(image) is None:
+            wanted.append(name)
+    return sorted(wanted)
+
+
+class ComposePull(StepModel):
+    """Pull the images that the new version wants and this machine lacks."""
+
+    attempts: ClassVar[int] = 3
+
+    uses: Literal["compose.pull"]
+
+    def describe(self) -> str:
+        return "Pull images"
+
+    def check(self, ctx: Context) -> Verdict:
+        wanted = pulled(ctx, ctx.world.target_model)
+        if not wanted:
+            return Satisfied("all are here")
+        return Needed(f"{', '.join(wanted)}")
+
+    def apply(self, ctx: Context) -> Facts:
+        wanted = pulled(ctx, ctx.world.target_model)
+        ctx.world.compose.pull(wanted)
+        return {"services": wanted}
+
+
+class ComposeBuild(StepModel):
+    """Build the new version's images, while the old one serves from the images of its containers."""
+
+    uses: Literal["compose.build"]
+
+    def describe(self) -> str:
+        return "Build images"
+
+    def check(self, ctx: Context) -> Verdict:
+        model = ctx.world.target_model
+        services = built(model)
+        if not services:
+            return Satisfied("the app builds none")
+        before = {name: ctx.world.docker.image_id(model.image_of(name)) for name in services}
+        return Needed(f"{plural(len(services), 'image')}: {', '.join(services)}", {"images": before})
+
+    def apply(self, ctx: Context) -> Facts:
+        model = ctx.world.model if not ctx.planning else ctx.world.target_model
+        services = built(model)
+        ctx.world.compose.build(services)
+        return {"images": {name: ctx.world.docker.image_id(model.image_of(name)) for name in services}}
+
+
+class ImagesRestore(StepModel):
+    """Give the images' names back to the images that the old version ran; build them where a pin was pruned."""
+
+    uses: Literal["images.restore"]
+
+    def describe(self) -> str:
+        return "Put the images back"
+
+    def check(self, ctx: Context) -> Verdict:
+        point, docker = Way(ctx).point, ctx.world.docker
+        wrong = [pin.service for pin in point.pins if docker.image_id(pin.image) != pin.image_id]
+        if not wrong:
+            return Satisfied("their names are right")
+        lost = [pin.service for pin in point.pins if docker.image_id(pin.image_id) is None]
+        how = f"; {', '.join(lost)} pruned since, to be built again" if lost else ""
+        return Needed(f"{', '.join(wrong)}{how}", {"images": {p.service: docker.image_id(p.image) for p in point.pins}})
+
+    def apply(self, ctx: Context) -> Facts:
+        point, docker, model = Way(ctx).point, ctx.world.docker, Way(ctx).model
+        rebuild: list[str] = []
+        fetch: list[str] = []
+        for pin in point.pins:
+            if docker.image_id(pin.image_id):
+                if docker.image_id(pin.image) != pin.image_id:
+                    docker.tag(pin.image_id, pin.image)
+            elif pin.service in model.services and model.services[pin.service].build:
+                rebuild.append(pin.service)
+            else:
+                fetch.append(pin.service)
+        if rebuild:
+            ctx.say(f"pins of {', '.join(rebuild)} were pruned: building them from the checkout")
+            ctx.world.compose.build(rebuild)
+        if fetch:
+            ctx.world.compose.pull(fetch)
+        return {"retagged": [p.service for p in point.pins if p.service not in {*rebuild, *fetch}], "rebuilt": rebuild}

@@ -1,0 +1,132 @@
+"""Restore points on disk: written under a temporary name, synced, renamed; checked on every use."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from upgrader.errors import RefusedError
+from upgrader.model.manifest import FORMAT, RestorePoint, SavedFile
+
+PARTIAL = ".partial"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Points:
+    """The restore points of one app."""
+
+    home: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.home / "restore-points"
+
+    def path(self, point_id: str) -> Path:
+        return self.directory / point_id
+
+    def begin(self, point_id: str) -> Path:
+        """An empty directory to fill; what a cut-off attempt left in it is thrown away."""
+        partial = self.directory / f"{point_id}{PARTIAL}"
+        shutil.rmtree(partial, ignore_errors=True)
+        for made in (partial, partial / "files", partial / "databases"):
+            made.mkdir(mode=0o700)
+            made.chmod(0o700)
+        return partial
+
+    def complete(self, point: RestorePoint) -> Path:
+        """Make a filled directory a restore point: durable before it has its name."""
+        partial, final = self.directory / f"{point.id}{PARTIAL}", self.path(point.id)
+        text = json.dumps(point.to_json(), indent=1, sort_keys=True)
+        body = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": json.loads(text)}
+        write_synced(partial / "manifest.json", json.dumps(body, indent=1, sort_keys=True).encode())
+        for directory in (partial / "files", partial / "databases", partial):
+            sync_directory(directory)
+        partial.rename(final)
+        sync_directory(self.directory)
+        return final
+
+    def exists(self, point_id: str) -> bool:
+        return (self.path(point_id) / "manifest.json").exists()
+
+    def load(self, point_id: str) -> RestorePoint:
+        """The manifest; raises RefusedError when it is missing, damaged, edited or from a newer upgrader."""
+        path = self.path(point_id) / "manifest.json"
+        again = f"choose another one: ls {self.directory}"
+        if not path.exists():
+            raise RefusedError(f"there is no restore point {point_id}", again)
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+            manifest = body["manifest"]
+            text = json.dumps(manifest, indent=1, sort_keys=True)
+            if hashlib.sha256(text.encode()).hexdigest() != body["sha256"]:
+                raise RefusedError(f"{path} was changed after it was written", again)
+            if manifest["format"] > FORMAT:
+                raise RefusedError(f"{path} was written by a newer upgrader (format {manifest['format']})", "pip install -U upgrader")
+            return RestorePoint.from_json(manifest)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RefusedError(f"{path} is damaged: {error}", again) from error
+
+    def all(self) -> Iterator[RestorePoint]:
+        """Every restore point that can be read, oldest first."""
+        if not self.directory.is_dir():
+            return
+        for directory in sorted(self.directory.iterdir()):
+            if not directory.name.endswith(PARTIAL) and (directory / "manifest.json").exists():
+                yield self.load(directory.name)
+
+    def verify(self, point: RestorePoint) -> None:
+        """Read every byte and compare with the manifest; raises RefusedError naming the first file that differs."""
+        root = self.path(point.id)
+        for saved in every_file(point):
+            path = root / saved.path
+            if not path.exists():
+                raise RefusedError(f"{path} is missing from restore point {point.id}", f"ls {root}")
+            size, digest = measure(path)
+            if size != saved.size or digest != saved.sha256:
+                what = f"{size} bytes instead of {saved.size}" if size != saved.size else "other bytes than were saved"
+                raise RefusedError(f"{path} is damaged: it has {what}", "choose another restore point: upgrader history")
+
+
+def every_file(point: RestorePoint) -> Iterator[SavedFile]:
+    for database in point.databases:
+        yield from database.files
+    yield from point.files
+    yield from (file for file in (point.patch, point.model) if file)
+
+
+def save(root: Path, name: str, data: bytes, *, origin: str = "", mode: int = 0o600) -> SavedFile:
+    """Write bytes into a restore point that is being made."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_synced(path, data)
+    return SavedFile(name, hashlib.sha256(data).hexdigest(), len(data), origin, mode)
+
+
+def measure(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

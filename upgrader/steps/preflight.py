@@ -1,0 +1,197 @@
+"""Everything that is looked at before the first change. These steps refuse or are satisfied; none of them acts."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from upgrader.errors import UpgraderError
+from upgrader.model.duration import plural, size
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Refused, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.tools.compose import differs
+from upgrader.tools.postgres import probe
+
+
+class Preflight(StepModel):
+    """A step that only looks."""
+
+    alters: ClassVar[bool] = False
+
+    def apply(self, ctx: Context) -> Facts:
+        raise AssertionError(self.id)  # check never says Needed
+
+
+class Host(Preflight):
+    """The engine answers, the programs are there and new enough, nobody's killed `up` left half a container."""
+
+    uses: Literal["preflight.host"]
+
+    def describe(self) -> str:
+        return "Look at the engine and the tools"
+
+    def check(self, ctx: Context) -> Verdict:
+        engine = ctx.world.docker.require()
+        ctx.world.compose.require()
+        version = ".".join(map(str, ctx.world.compose.version()))
+        if ctx.run.kind == "rollback":
+            # a way back mends what an interrupted run left: locks of git, half-replaced containers
+            return Satisfied(f"engine {engine.version}, Compose {version}")
+        ctx.world.git.require()
+        if half := ctx.world.docker.half_replaced(ctx.app.stack.project):
+            return Refused(
+                f"{half[0].name} is half-replaced: somebody's `docker compose up` was cut off",
+                f"upgrader -C {ctx.app.stack.directory} doctor --fix",
+            )
+        return Satisfied(f"engine {engine.version}, Compose {version}", {"engine": engine.version, "compose": version})
+
+
+class Checkout(Preflight):
+    """The working tree is what the last version left, or its edits are to be kept."""
+
+    uses: Literal["preflight.checkout"]
+
+    def describe(self) -> str:
+        return "Look at the checkout"
+
+    def check(self, ctx: Context) -> Verdict:
+        git = ctx.world.git
+        edits = git.local_edits()
+        if edits and not ctx.options.keep_local_changes:
+            listed = tuple(f"{edit.what} {edit.path}" for edit in edits)
+            return Refused(
+                f"{plural(len(edits), 'file')} of the checkout {'is' if len(edits) == 1 else 'are'} edited: {edits[0].path}",
+                "add --keep-local-changes to carry the edits over, or undo them: git checkout -- FILE",
+                listed,
+            )
+        head = git.head()
+        kept = f", {plural(len(edits), 'local edit')} to be kept" if edits else ""
+        return Satisfied(f"at {git.name_of(head)}{kept}", {"commit": head, "edits": [edit.path for edit in edits]})
+
+
+class StackCheck(Preflight):
+    """Compose accepts the files and the env file as they are, and the running containers were started from them."""
+
+    uses: Literal["preflight.stack"]
+
+    def describe(self) -> str:
+        return "Look at the Compose project"
+
+    def check(self, ctx: Context) -> Verdict:
+        model = ctx.world.model
+        containers = [c for c in ctx.world.containers if not c.oneoff]
+        if not containers:
+            return Refused(
+                f"no container of the project {ctx.app.stack.project!r} exists: there is nothing to upgrade",
+                "start the app first: docker compose up -d; or name its project: upgrader -C DIR --project NAME",
+            )
+        if how := differs(ctx.app.stack, containers[0].labels):
+            return Refused(
+                f"the running containers were started another way: {how[0]}",
+                "start them as the playbook says, or make the playbook's `stack` say how they were started",
+                tuple(how),
+            )
+        running = sorted({c.service for c in containers if c.state == "running"})
+        return Satisfied(f"{plural(len(model.services), 'service')}, {len(running)} running", {"running": running})
+
+
+class Databases(Preflight):
+    """Every database answers, with the credentials that the app uses."""
+
+    uses: Literal["preflight.databases"]
+
+    def describe(self) -> str:
+        return "Look at the databases"
+
+    def check(self, ctx: Context) -> Verdict:
+        found: dict[str, str] = {}
+        for spec in ctx.app.databases.values():
+            server = ctx.world.server(spec)
+            info, name = server.require(), ctx.world.database(spec)
+            if not server.exists(name):
+                return Refused(
+                    f"there is no database {name!r} in service {spec.service!r}",
+                    f"say which one it is: databases.{spec.id}.name in the playbook",
+                )
+            if trouble := self._credentials(ctx, spec.service):
+                return Refused(trouble, f"correct it in {ctx.app.stack.env_file}; a volume keeps its first password")
+            found[spec.id] = f"{name} ({size(server.size(name))}) on Postgres {info.version}"
+        return Satisfied("; ".join(found.values()) or "the app has none", {"databases": found})
+
+    def _credentials(self, ctx: Context, service: str) -> str:
+        """What is wrong with the first database URL of a service that points at this one, in words."""
+        address = _address(ctx, service)
+        if not address:
+            return ""
+        for name, key, url in _urls(ctx, service):
+            try:
+                probe(re.sub(rf"@{re.escape(service)}(:\d+)?/", f"@{address}:5432/", url, count=1))
+            except UpgraderError as error:
+                return f"{name} cannot use its {key}: {error.message}"
+            return ""
+        return ""
+
+
+def _address(ctx: Context, service: str) -> str:
+    """The container's address, where this machine can reach it: on Linux, with the engine on this host."""
+    container = ctx.world.running(service)
+    if container is None or not ctx.world.docker.require().local or os.uname().sysname != "Linux":
+        return ""
+    return container.addresses[0] if container.addresses else ""
+
+
+def _urls(ctx: Context, service: str) -> Iterator[tuple[str, str, str]]:
+    for name, spec in ctx.world.model.services.items():
+        for key, value in spec.environment.items():
+            if value and re.match(rf"postgres(ql)?://[^@\s]+@{re.escape(service)}(:5432)?/", value):
+                yield name, key, value
+
+
+class Target(Preflight):
+    """The target exists, is newer, fits this checkout, wants nothing that only a person knows, and does not push schemas."""
+
+    uses: Literal["preflight.target"]
+
+    def describe(self) -> str:
+        return "Look at the target"
+
+    def check(self, ctx: Context) -> Verdict:
+        from upgrader.steps.target import objections
+
+        if objection := next(objections(ctx), None):
+            return objection
+        migrations = ctx.world.migrations
+        return Satisfied(
+            f"{ctx.world.target_name}, migrations {migrations.mode} ({migrations.why})",
+            {
+                "commit": ctx.world.target,
+                "mode": migrations.mode,
+                "migrate": ctx.world.migrate_service,
+                "files": list(migrations.files),
+            },
+        )
+
+
+class Disk(Preflight):
+    """There is room for the dumps, for the copy in the server and for the images."""
+
+    uses: Literal["preflight.disk"]
+
+    def describe(self) -> str:
+        return "Look at the disks"
+
+    def check(self, ctx: Context) -> Verdict:
+        from upgrader.steps.disk import needs
+
+        for need in needs(ctx):
+            if need.needed > need.free:
+                return Refused(
+                    f"{need.path} has {size(need.free)} free, and {size(need.needed)} may be needed for {need.purpose}",
+                    f"make room: df -h {need.path}",
+                )
+        tightest = min(needs(ctx), key=lambda need: need.free - need.needed)
+        return Satisfied(f"{size(tightest.free)} free in {tightest.path}, {size(tightest.needed)} needed")
+
+

@@ -1,0 +1,228 @@
+"""The survey: everything about a target that a plan tells, beyond the verdicts of its steps."""
+
+import hashlib
+import json
+from datetime import datetime
+
+from upgrader.errors import UpgraderError
+from upgrader.model.duration import size
+from upgrader.model.plan import DiskNeed, EnvChange, ImageChange, Loss, Plan, PlannedStep
+from upgrader.model.secret import looks_secret
+from upgrader.steps.base import Context
+from upgrader.steps.compose_up import ComposeUp
+from upgrader.steps.database import way_back
+from upgrader.steps.disk import needs
+from upgrader.steps.images import built, pulled
+from upgrader.steps.way import Way
+from upgrader.model.verdict import Refused
+
+RESTART = 3.0
+"""Seconds that a swap of containers is expected to take where nothing better is known."""
+
+
+def upgrade_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -> Plan:
+    """The plan of an upgrade whose steps were checked already; with refusals, what could be found out all the same."""
+    world, origin, target = ctx.world, ctx.options.origin, ctx.options.target
+    plan = Plan(
+        kind="upgrade",
+        project=ctx.app.stack.project,
+        directory=str(ctx.app.stack.directory),
+        playbook=playbook,
+        from_version=origin.get("name", "?"),
+        from_commit=origin.get("commit", ""),
+        to_version=target.get("name", "?"),
+        to_commit=target.get("commit", ""),
+        steps=steps,
+        commits=tuple(world.git.commits(world.origin, world.target, limit=200)),
+        files=tuple(world.git.changed_files(world.origin, world.target)),
+        local_edits=tuple(f"{edit.what} {edit.path}" for edit in world.git.local_edits()),
+    )
+    try:
+        return _widen(ctx, plan)
+    except UpgraderError:
+        if plan.refusals:
+            return plan
+        raise
+
+
+def _widen(ctx: Context, plan: Plan) -> Plan:
+    from dataclasses import replace
+
+    world = ctx.world
+    recreate = ComposeUp(id="compose.up", uses="compose.up")._services(ctx)  # noqa: SLF001
+    known = {**world.model.services, **world.target_model.services}
+    migrations = world.migrations
+    downtime, why = _downtime(ctx, set(recreate))
+    return replace(
+        plan,
+        images=tuple(_images(ctx)),
+        env=tuple(_env(ctx)),
+        migrations=migrations.files,
+        migration_mode=f"{migrations.mode}: {migrations.why}" if migrations.mode != "none" else "",
+        recreate=recreate,
+        orphans=tuple(sorted(set(world.model.services) - set(world.target_model.services))),
+        volumes=tuple(_volumes(ctx, known)),
+        databases=tuple(_databases(ctx)),
+        disk=tuple(needs(ctx)),
+        downtime=downtime,
+        downtime_why=why,
+        fingerprint=fingerprint(ctx),
+    )
+
+
+def fingerprint(ctx: Context) -> str:
+    """A digest of the world that a plan was made in: commits, edits, env file, model, containers, databases, tags."""
+    world = ctx.world
+    facts = {
+        "head": world.git.head(),
+        "target": world.target,
+        "edits": [f"{edit.what} {edit.path}" for edit in world.git.local_edits()],
+        "env": hashlib.sha256(world.env_bytes).hexdigest(),
+        "model": hashlib.sha256(json.dumps(world.model.raw, sort_keys=True).encode()).hexdigest(),
+        "containers": sorted((c.name, c.id, c.image_id, c.state) for c in world.containers if not c.oneoff),
+        "databases": {spec.id: world.server(spec).oid(world.database(spec)) for spec in ctx.app.databases.values()},
+        "schemas": {spec.id: world.server(spec).schema_digest(world.database(spec)) for spec in ctx.app.databases.values()},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def nothing_to_do(ctx: Context) -> bool:
+    """Whether the app already is as the target wants it: checkout, env file, containers, and the last run's word."""
+    world = ctx.world
+    if world.git.head() != world.target or ctx.options.rebuild:
+        return False
+    if world.env_plan is not None and world.env_plan.result.appended:
+        return False
+    if world.git.moved_at() > _started(ctx):
+        return False  # somebody checked this version out after the containers were made
+    files: list[str] = []
+    from upgrader.steps.swap import to_swap
+
+    return not to_swap(ctx, world.model, world.target_model, files, {})
+
+
+def _started(ctx: Context) -> float:
+    """When the newest container of a built image was made; seconds since the epoch."""
+    names = set(built(ctx.world.model))
+    made = [datetime.fromisoformat(c.created_at).timestamp() for c in ctx.world.containers if c.service in names and c.created_at]
+    return max(made, default=float("inf"))
+
+
+def _images(ctx: Context) -> list[ImageChange]:
+    world = ctx.world
+    model = world.target_model
+    builds, pulls = set(built(model)), set(pulled(ctx, model))
+    made = {model.image_of(name) for name in builds}
+    changes = []
+    for name in model.order():
+        before = world.model.image_of(name) if name in world.model.services else ""
+        after = model.image_of(name)
+        if name in builds:
+            changes.append(ImageChange(name, before, after, "build"))
+        elif name in pulls:
+            changes.append(ImageChange(name, before, after, "pull"))
+        elif before != after and after not in made:
+            changes.append(ImageChange(name, before, after, "present"))
+    return changes
+
+
+def _env(ctx: Context) -> list[EnvChange]:
+    plan = ctx.world.env_plan
+    if plan is None:
+        return []
+    return [
+        EnvChange(
+            decision.key,
+            decision.decision,
+            "; ".join(decision.evidence),
+            decision.shown if not (decision.decision == "copy" and looks_secret(decision.key)) else "",
+        )
+        for decision in plan.decisions
+        if decision.decision != "skip"
+    ]
+
+
+def _volumes(ctx: Context, known: object) -> list[str]:
+    model = ctx.world.target_model
+    found = []
+    for name in sorted(ctx.world.data_services() & set(model.services)):
+        found += [f"{name}: {source} stays at {path}" for path, source in model.volume_identity(name).items()]
+    return found
+
+
+def _databases(ctx: Context) -> list[str]:
+    found = []
+    for spec in ctx.app.databases.values():
+        server, name = ctx.world.server(spec), ctx.world.database(spec)
+        found.append(f"{spec.service}: database {name}, {size(server.size(name))}, Postgres {server.require().version}")
+    return found
+
+
+def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
+    """How long the app is expected not to answer; seconds."""
+    data = sum(ctx.world.server(s).size(ctx.world.database(s)) for s in ctx.app.databases.values())
+    if ctx.world.migrations.mode == "offline":
+        return RESTART + 2 + data / (400 << 20), "the migrations run while writers are stopped; their own time comes on top"
+    if not recreate:
+        return 0.0, "no container is swapped"
+    return RESTART, "the swap; migrations run while the old version serves"
+
+
+def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -> Plan:
+    """The plan of a rollback: where it goes and what it loses."""
+    way = Way(ctx)
+    head = ctx.world.git.head()
+    losses: list[Loss] = []
+    notes: list[str] = []
+    for spec in ctx.app.databases.values():
+        how = way_back(ctx, spec)
+        if isinstance(how, Refused):
+            continue
+        name = ctx.world.database(spec)
+        notes.append(f"{name}: {_WORDS[how]}")
+        saved = way.database(spec.id)
+        if how in ("dump", "copy", "aside") and saved is not None:
+            counts = ctx.world.server(spec).row_counts(name)
+            then = saved.rows
+            for table in sorted({*then, *counts}):
+                now = counts[table].count if table in counts else 0
+                if now != then.get(table, 0):
+                    exact = counts[table].exact if table in counts else True
+                    losses.append(Loss(name, table, then.get(table, 0), now, exact))
+    return Plan(
+        kind="rollback",
+        project=ctx.app.stack.project,
+        directory=str(ctx.app.stack.directory),
+        playbook=playbook,
+        from_version=ctx.world.git.name_of(head),
+        from_commit=head,
+        to_version=way.point.version,
+        to_commit=way.point.commit,
+        steps=steps,
+        losses=tuple(losses),
+        notes=tuple(notes),
+        images=tuple(_pinned(ctx)),
+        downtime=RESTART,
+        downtime_why="the swap of databases and containers; the dump is restored while the app serves",
+    )
+
+
+_WORDS = {
+    "untouched": "its schema is that of the old version: it stays as it is, with every row",
+    "copy": "goes back to the copy made when the writers had been stopped; what was written since is kept aside",
+    "carry": "goes back to the old schema with every row carried over",
+    "dump": "is restored from the dump into a new database; what was written since is kept aside",
+    "aside": "goes back to the database kept aside",
+}
+
+
+def _pinned(ctx: Context) -> list[ImageChange]:
+    docker = ctx.world.docker
+    return [
+        ImageChange(pin.service, (docker.image_id(pin.image) or "")[:19], pin.image_id[:19], "pinned" if docker.image_id(pin.image_id) else "build")
+        for pin in Way(ctx).point.pins
+        if docker.image_id(pin.image) != pin.image_id
+    ]
+
+
+__all__ = ["DiskNeed", "fingerprint", "nothing_to_do", "rollback_plan", "upgrade_plan"]

@@ -1,0 +1,167 @@
+"""What speaks against a target: found before anything changes."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from upgrader.env.reconcile import lines_to_add
+from upgrader.model.verdict import Refused
+from upgrader.steps.base import Context
+from upgrader.tools.compose_model import Model
+
+_PUSH = re.compile(
+    r"drizzle-kit\s+push|prisma\s+db\s+push|prisma\s+migrate\s+(dev|reset)|sequelize.*sync.*force|typeorm\s+schema:sync"
+    r"|mikro-orm\s+schema:(update|fresh)|atlas\s+schema\s+apply|doctrine:schema:update|sqlx\s+database\s+(reset|drop)"
+)
+
+
+def objections(ctx: Context) -> Iterator[Refused]:
+    """Every reason not to go to the target, the gravest first."""
+    yield from _tags(ctx)
+    yield from _direction(ctx)
+    yield from _tree(ctx)
+    yield from _env(ctx)
+    yield from _model(ctx)
+    yield from _pushes(ctx)
+
+
+def _tags(ctx: Context) -> Iterator[Refused]:
+    git, options = ctx.world.git, ctx.options
+    kind, name = options.target.get("kind"), ctx.world.target_name
+    moved = git.moved_tags()
+    concerning = [tag for tag in moved if tag.name == name] or moved
+    if concerning and not options.accept_moved_tag:
+        tag = concerning[0]
+        yield Refused(
+            f"the tag {tag.name} was moved upstream, from {tag.here[:9]} to {tag.there[:9]}: a release should never change",
+            "ask its authors why; if it is right: --accept-moved-tag",
+        )
+    if ctx.app.signed_tags:
+        if kind != "tag":
+            yield Refused(f"{name} is no tag, and the playbook demands a signed one", "name a release: --to TAG")
+        git.verify_tag(name)
+
+
+def _direction(ctx: Context) -> Iterator[Refused]:
+    relation = ctx.world.git.relation(ctx.world.origin, ctx.world.target)
+    here, there = ctx.options.origin.get("name", "the version here"), ctx.world.target_name
+    if relation == "older":
+        yield Refused(f"{there} is older than {here}", f"to go back with the data: upgrader rollback --to {there}")
+    if relation == "diverged" and ctx.options.target.get("kind") == "branch":
+        yield Refused(
+            f"{there} was rewritten upstream: what is installed ({here}) is not in its history",
+            "name a release instead: --to TAG",
+        )
+
+
+def _tree(ctx: Context) -> Iterator[Refused]:
+    for path in ctx.world.git.collisions(ctx.world.target):
+        yield Refused(
+            f"{path} is yours, but {ctx.world.target_name} ships a file of that name",
+            f"move yours aside, then run again: mv {path} {path}.mine",
+        )
+    for problem in ctx.world.git.preflight_target(ctx.world.target):
+        yield Refused(problem.message, problem.hint)
+
+
+def _env(ctx: Context) -> Iterator[Refused]:
+    plan = ctx.world.env_plan
+    if plan is None or not plan.result.blocking:
+        return
+    asked = plan.result.blocking
+    first = asked[0]
+    wanted = ", ".join(decision.key for decision in asked)
+    lines = tuple(lines_to_add(asked))
+    yield Refused(
+        f"{ctx.world.target_name} needs a value that only you know: {wanted} "
+        f"({ctx.world.example_path}:{first.line})",
+        f"add it to {ctx.app.stack.env_file}, then run again: {first.key}=…",
+        lines,
+    )
+
+
+def _model(ctx: Context) -> Iterator[Refused]:
+    now, then = ctx.world.model, ctx.world.target_model
+    for name in sorted(ctx.world.data_services() & set(then.services)):
+        yield from _volumes(ctx, name, now, then)
+        yield from _major(ctx, name, then)
+    for spec in ctx.app.databases.values():
+        if spec.service not in then.services:
+            yield Refused(
+                f"{ctx.world.target_name} no longer has the database service {spec.service!r}",
+                "read its release notes: the data must be moved by hand",
+            )
+
+
+def _volumes(ctx: Context, name: str, now: Model, then: Model) -> Iterator[Refused]:
+    """A data service that would find another volume, or none, where its data was."""
+    before, after = now.volume_identity(name), then.volume_identity(name)
+    container = ctx.world.running(name)
+    mounted = {m.destination: m.name or m.source for m in container.mounts} if container else before
+    for path, source in mounted.items():
+        if path not in before:
+            continue  # an anonymous volume: Compose carries it over
+        if after.get(path) != source:
+            found = f"{after[path]!r}" if path in after else "no volume"
+            yield Refused(
+                f"{name} keeps its data in {source!r}, but {ctx.world.target_name} would give it {found} at {path}: "
+                "it would start empty",
+                "read the release notes; keep the old name in docker-compose.override.yml if they do not say",
+            )
+
+
+def _major(ctx: Context, name: str, then: Model) -> Iterator[Refused]:
+    container = ctx.world.running(name)
+    spec = next((s for s in ctx.app.databases.values() if s.service == name), None)
+    major = _version(then.services[name].image or "")
+    if container is None or spec is None or major is None:
+        return
+    running = ctx.world.server(spec).require().major
+    if running != major:
+        yield Refused(
+            f"{name} runs Postgres {running}, and {ctx.world.target_name} wants {major}: its files cannot be read by another major version",
+            "move the data by dump and restore first, or keep the image in docker-compose.override.yml",
+        )
+
+
+def _version(image: str) -> int | None:
+    """The major version in a Postgres image's tag: `postgres:17-alpine` is 17."""
+    match = re.search(r":(?:pg)?(\d+)", image.rsplit("/", 1)[-1])
+    return int(match[1]) if match else None
+
+
+def _pushes(ctx: Context) -> Iterator[Refused]:
+    """R7: a migration service that pushes a schema straight onto the database."""
+    service = ctx.world.target_model.services.get(ctx.world.migrate_service)
+    if service is None:
+        return
+    words = " ".join([*(service.entrypoint or ()), *(service.command or ())])
+    for where, text in [("its command", words), *_scripts(ctx, words)]:
+        if match := _PUSH.search(text):
+            yield Refused(
+                f"the migration service {service.name!r} pushes a schema straight onto the database: `{match[0]}` in {where}",
+                "R7: only recorded migrations belong on a production database; ask the app's authors",
+            )
+
+
+def _scripts(ctx: Context, words: str) -> Iterator[tuple[str, str]]:
+    """package.json scripts that the command names, and those that these name."""
+    if not re.search(r"\b(npm|pnpm|yarn|bun)\b", words):
+        return
+    scripts: dict[str, tuple[str, str]] = {}
+    for path in ctx.world.git.list_files(ctx.world.target):
+        if path.rsplit("/", 1)[-1] == "package.json":
+            try:
+                found = json.loads(ctx.world.git.read(ctx.world.target, path) or b"{}").get("scripts") or {}
+            except ValueError:
+                continue
+            scripts |= {name: (f"{path}, script {name!r}", str(text)) for name, text in found.items()}
+    seen: set[str] = set()
+    todo = [words]
+    while todo:
+        text = todo.pop()
+        for name in scripts:
+            if name not in seen and re.search(rf"(?:run\s+|pnpm\s+|yarn\s+|bun\s+|--filter\s+\S+\s+){re.escape(name)}(\s|$|&|;)", text):
+                seen.add(name)
+                todo.append(scripts[name][1])
+                yield scripts[name]

@@ -1,0 +1,318 @@
+"""The world of one app, read when asked for: the tools, the running containers, the model now and at the target."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from upgrader.env.decide import ComposeEvidence, Decision, decide
+from upgrader.env.document import Document
+from upgrader.env.reconcile import Reconciliation, reconcile
+from upgrader.errors import RefusedError
+from upgrader.migrations.review import Review, review
+from upgrader.model.app import App, DatabaseSpec
+from upgrader.model.run import Run
+from upgrader.model.secret import secrets_in
+from upgrader.steps.base import Options
+from upgrader.tools.compose import Compose
+from upgrader.tools.compose_model import Model
+from upgrader.tools.docker import Container, Docker
+from upgrader.tools.git import Git
+from upgrader.tools.postgres import Server
+from upgrader.tools.shell import Shell
+
+EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
+PROJECT_LABEL = "com.docker.compose.project"
+
+
+class Scratch:
+    """A private temporary directory of this process, for the target's tree; gone when it is closed."""
+
+    def __init__(self) -> None:
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self.models: dict[tuple[str, str], Model] = {}
+
+    @property
+    def path(self) -> Path:
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="upgrader-", ignore_cleanup_errors=True)
+        return Path(self._directory.name)
+
+    def close(self) -> None:
+        if self._directory is not None:
+            self._directory.cleanup()
+            self._directory = None
+
+
+@dataclass(frozen=True)
+class EnvPlan:
+    """What becomes of the env file, and why."""
+
+    result: Reconciliation
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """Which migration files are new, and how they may run: `mode` is none, online or offline."""
+
+    mode: str
+    why: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class World:
+    """Reads lazily, and caches what it read: a new World sees the world anew."""
+
+    app: App
+    shell: Shell
+    run: Run
+    options: Options
+    scratch: Scratch = field(compare=False, repr=False)
+
+    def using(self, shell: Shell) -> "World":
+        """The same world through another shell, nothing cached."""
+        return replace(self, shell=shell)
+
+    # --- tools
+
+    @cached_property
+    def git(self) -> Git:
+        return Git(self.shell, self.app.stack.directory)
+
+    @cached_property
+    def docker(self) -> Docker:
+        return Docker(self.shell)
+
+    @cached_property
+    def compose(self) -> Compose:
+        return Compose(self.shell, self.app.stack)
+
+    def server(self, spec: DatabaseSpec) -> Server:
+        """The database's server, in the container that runs its service now."""
+        container = self.running(spec.service)
+        if container is None:
+            raise RefusedError(
+                f"the database service {spec.service!r} has no running container",
+                f"docker compose -p {self.app.stack.project} up -d {spec.service}",
+            )
+        return Server(replace(self.shell, say=None), container.name, self.user(spec), self.run.id)
+
+    def user(self, spec: DatabaseSpec) -> str:
+        return spec.user or self._container_env(spec).get("POSTGRES_USER") or "postgres"
+
+    def database(self, spec: DatabaseSpec) -> str:
+        """The database's name."""
+        return spec.name or self._container_env(spec).get("POSTGRES_DB") or self.user(spec)
+
+    def _container_env(self, spec: DatabaseSpec) -> Mapping[str, str]:
+        container = self.running(spec.service)
+        return container.env if container else {}
+
+    # --- now
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        return tuple(self.docker.containers(self.app.stack.project))
+
+    def running(self, service: str) -> Container | None:
+        """The service's running container; never a one-off."""
+        ours = (c for c in self.containers if c.service == service and not c.oneoff and c.state == "running")
+        return next(ours, None)
+
+    @cached_property
+    def model(self) -> Model:
+        """What Compose makes of the checkout and the env file as they are."""
+        model = self.compose.model()
+        for service in model.services.values():
+            self.shell.redactor.learn(secrets_in({key: value or "" for key, value in service.environment.items()}))
+        return model
+
+    @cached_property
+    def env_path(self) -> Path:
+        return self.app.stack.directory / self.app.stack.env_file
+
+    @cached_property
+    def env_bytes(self) -> bytes:
+        return self.env_path.read_bytes() if self.env_path.exists() else b""
+
+    def data_services(self) -> set[str]:
+        """Services that are databases: never stopped as writers."""
+        return {spec.service for spec in self.app.databases.values()} | set(self.model.databases())
+
+    def writers(self) -> list[Container]:
+        """Running containers that may write to a database."""
+        named = set(self.app.writers)
+        quiet = self.data_services() | self.model.one_shots()
+        return [
+            c
+            for c in self.containers
+            if c.state in ("running", "restarting", "paused")
+            and not c.oneoff
+            and (c.service in named if named else c.service not in quiet)
+        ]
+
+    # --- the target
+
+    @property
+    def target(self) -> str:
+        """The commit that the upgrade goes to."""
+        return self.options.target["commit"]
+
+    @property
+    def origin(self) -> str:
+        """The commit that the upgrade starts from."""
+        return self.options.origin.get("commit", "HEAD")
+
+    @property
+    def target_name(self) -> str:
+        return self.options.target.get("name") or self.target[:9]
+
+    @cached_property
+    def example_path(self) -> str | None:
+        """The shipped env example at the target, relative to the checkout."""
+        if self.app.stack.example:
+            return self.app.stack.example
+        beside = Path(self.app.stack.env_file).parent
+        tracked = set(self.git.list_files(self.target))
+        candidates = [str(beside / name) for name in EXAMPLES] + list(EXAMPLES)
+        return next((path for path in candidates if path in tracked), None)
+
+    @cached_property
+    def env_plan(self) -> EnvPlan | None:
+        """The env file as the target wants it; None when there is no example to compare with."""
+        if self.example_path is None:
+            return None
+        new = self.git.read(self.target, self.example_path)
+        if new is None:
+            return None
+        live = Document.parse(self.env_bytes, self.app.stack.env_file)
+        example = Document.parse(new, self.example_path)
+        old = self.git.read(self.origin, self.example_path)
+        previous = Document.parse(old, self.example_path) if old is not None else None
+        label = f"{date.today().isoformat()} for {self.target_name}"
+        decisions = decide(live, example, previous, self._evidence())
+        result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
+        self.shell.redactor.learn(result.secrets)
+        return EnvPlan(result, tuple(decisions))
+
+    def _evidence(self) -> ComposeEvidence:
+        """What the target's Compose files say of variables."""
+        tree = self.target_tree
+        variables = self.compose.variables(tree)
+        return ComposeEvidence(
+            required=frozenset(name for name, v in variables.items() if v.required),
+            referenced=frozenset(variables),
+            defaults={name: v.default for name, v in variables.items() if v.default},
+        )
+
+    @cached_property
+    def target_tree(self) -> Path:
+        """The target's files with this machine's untracked ones beside them, in a scratch directory."""
+        tree = self.scratch.path / self.target[:12]
+        if not tree.exists():
+            made = self.scratch.path / f"{self.target[:12]}.part"
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            self.git.export(self.target, made)
+            self._add_untracked(made)
+            made.rename(tree)
+        return tree
+
+    def _add_untracked(self, tree: Path) -> None:
+        """Override and env files that git does not know but Compose reads."""
+        for path in {*self.app.stack.files, *self.untracked_config()}:
+            source, copy = self.app.stack.directory / path, tree / path
+            if source.is_file() and not copy.exists():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+                copy.chmod(0o600)
+
+    def untracked_config(self) -> list[str]:
+        """Untracked files that belong to the installation: env files, overrides, what the playbook names."""
+        directory = self.app.stack.directory
+        names = {self.app.stack.env_file, *self.app.stack.files}
+        for pattern in (".env*", "*compose*.y*ml", *self.app.stack.keep):
+            names |= {str(path.relative_to(directory)) for path in directory.glob(pattern) if path.is_file()}
+        tracked = set(self.git.list_files("HEAD"))
+        return sorted(name for name in names if name not in tracked and (directory / name).is_file())
+
+    @cached_property
+    def target_model(self) -> Model:
+        """What Compose will make of the target's files and the reconciled env file."""
+        data = self.env_plan.result.new_bytes if self.env_plan else self.env_bytes
+        key = (self.target, hashlib.sha256(self.env_bytes).hexdigest())
+        if key not in self.scratch.models:
+            tree = self.target_tree
+            env_file = tree / self.app.stack.env_file
+            env_file.parent.mkdir(parents=True, exist_ok=True)
+            env_file.write_bytes(data)
+            env_file.chmod(0o600)
+            self.scratch.models[key] = self.compose.model(directory=tree, env_file=env_file)
+        return self.scratch.models[key]
+
+    # --- migrations
+
+    @cached_property
+    def migrations(self) -> Migrations:
+        return _judge(self)
+
+    @cached_property
+    def migrate_service(self) -> str:
+        """The one-shot that migrates, at the target; empty when there is none."""
+        if self.app.migrations.service:
+            return self.app.migrations.service if self.app.migrations.service in self.target_model.services else ""
+        shots = sorted(self.target_model.one_shots())
+        likely = [name for name in shots if "migrat" in name.lower()]
+        return (likely or [""])[0]
+
+    @cached_property
+    def migrations_path(self) -> str:
+        """The directory of migration files at the target, guessed when the playbook does not say."""
+        if self.app.migrations.path:
+            return self.app.migrations.path.rstrip("/")
+        folders: dict[str, int] = {}
+        for path in self.git.list_files(self.target):
+            folder, _, name = path.rpartition("/")
+            if name.endswith(".sql") and "migration" in folder.lower():
+                folders[folder] = folders.get(folder, 0) + 1
+        return max(folders, key=lambda folder: (folders[folder], -len(folder)), default="")
+
+
+def _judge(world: World) -> Migrations:
+    if not world.migrate_service:
+        return Migrations("none", "the app has no migration service")
+    wanted = world.options.online or world.app.migrations.online
+    if wanted == "never":
+        return Migrations("offline", "writers are stopped first, as asked", _new_files(world))
+    if not world.migrations_path:
+        if wanted == "always":
+            return Migrations("online", "as asked")
+        return Migrations("offline", "the migration files are not known (migrations.path), so writers are stopped first")
+    files = _new_files(world)
+    if wanted == "always":
+        return Migrations("online", "as asked", files)
+    changed = [path for path in files if world.git.read(world.origin, path) is not None]
+    if changed:
+        return Migrations("offline", f"{changed[0]} was changed after its release", files)
+    for path in files:
+        if path.endswith(".sql"):
+            judged: Review = review(path, world.git.read(world.target, path) or b"")
+            if not judged.additive:
+                return Migrations("offline", f"{path}: {judged.why}", files)
+    if any(not path.endswith((".sql", ".json", ".toml", ".md", ".txt", ".keep", ".gitkeep")) for path in files):
+        return Migrations("offline", "some migrations are not SQL and were not judged", files)
+    return Migrations("online", "only additions: the old version keeps serving" if files else "no new files", files)
+
+
+def _new_files(world: World) -> tuple[str, ...]:
+    """Files under the migrations path that the target adds or changes."""
+    if not world.migrations_path:
+        return ()
+    prefix = world.migrations_path + "/"
+    return tuple(sorted(p for p in world.git.changed_files(world.origin, world.target) if p.startswith(prefix)))

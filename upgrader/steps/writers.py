@@ -1,0 +1,41 @@
+"""Writers: stopped where data must stand still."""
+
+from typing import Literal
+
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+
+PATIENCE = 30
+"""Seconds that a writer gets to finish what it is doing, before the engine kills it."""
+
+
+class WritersStop(StepModel):
+    """Stop every service that may write to a database, where migrations or a swap of databases demand it."""
+
+    uses: Literal["writers.stop"]
+
+    def describe(self) -> str:
+        return "Stop the writers"
+
+    def check(self, ctx: Context) -> Verdict:
+        if why := self._unneeded(ctx):
+            return Satisfied(why)
+        writers = ctx.world.writers()
+        if not writers:
+            return Satisfied("none is running", {"services": []})
+        services = sorted({container.service for container in writers})
+        return Needed(", ".join(services), {"services": services})
+
+    def _unneeded(self, ctx: Context) -> str:
+        if ctx.run.kind == "rollback":
+            ways = ctx.run.facts("database.stage").get("ways", {})
+            return "" if any(way != "untouched" for way in ways.values()) else "the data stays as it is"
+        facts = ctx.run.facts("preflight.target")
+        mode = facts.get("mode") or ctx.world.migrations.mode
+        return "" if mode == "offline" else "the old version can serve while migrations run"
+
+    def apply(self, ctx: Context) -> Facts:
+        writers = ctx.world.writers()
+        ctx.world.docker.stop([container.id for container in writers], timeout=PATIENCE)
+        return {"services": sorted({container.service for container in writers})}
