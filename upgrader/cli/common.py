@@ -30,7 +30,9 @@ def _mode(value: str) -> str:
 DirectoryOption = Annotated[
     Path | None, typer.Option("-C", "--directory", metavar="DIR", help="The app's directory; default: this one.")
 ]
-ProjectOption = Annotated[str, typer.Option("--project", metavar="NAME", help="The Compose project, if not the usual one.")]
+ProjectOption = Annotated[
+    str, typer.Option("--project", metavar="NAME", help="The Compose project, if not the usual one.")
+]
 PlaybookOption = Annotated[
     str,
     typer.Option("--playbook", metavar="NAME", help="A playbook's name or file.", autocompletion=_playbooks),
@@ -38,7 +40,12 @@ PlaybookOption = Annotated[
 OutputOption = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="MODE", help="auto, live, plain, json or quiet.", autocompletion=_modes, callback=_mode
+        "--output",
+        "-o",
+        metavar="MODE",
+        help="auto, live, plain, json or quiet.",
+        autocompletion=_modes,
+        callback=_mode,
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]

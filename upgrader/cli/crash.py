@@ -21,7 +21,9 @@ def report(error: BaseException) -> UpgraderError:
         f"# upgrader {__version__} crashed\n\nPython {sys.version}\n{platform.platform()}\n"
         f"Command: {REDACTOR.text(' '.join(sys.argv[:2]))}\n\n```\n{REDACTOR.text(trace)}```\n"
     )
-    with tempfile.NamedTemporaryFile("w", prefix="upgrader-crash-", suffix=".md", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="upgrader-crash-", suffix=".md", delete=False, encoding="utf-8"
+    ) as file:
         file.write(text)
     return UpgraderError(
         f"a bug in upgrader: {type(error).__name__}: {REDACTOR.text(str(error))}",

@@ -75,7 +75,11 @@ def _look(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
 
 
 def _more(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
-    checks: list[Callable[[], tuple[bool, str, str] | None]] = [lambda: _remote(ctx), lambda: _compose(ctx), lambda: _leftovers(ctx)]
+    checks: list[Callable[[], tuple[bool, str, str] | None]] = [
+        lambda: _remote(ctx),
+        lambda: _compose(ctx),
+        lambda: _leftovers(ctx),
+    ]
     for check in checks:
         try:
             found = check()
@@ -96,7 +100,11 @@ def _remote(ctx: "Context") -> tuple[bool, str, str]:
 def _compose(ctx: "Context") -> tuple[bool, str, str] | None:
     if ctx.world.compose.version() >= (2, 29, 4):
         return None
-    return True, "this Compose (before 2.29.4) recreates more than it needs on your own `up -d`", "apt-get install --only-upgrade docker-compose-v2"
+    return (
+        True,
+        "this Compose (before 2.29.4) recreates more than it needs on your own `up -d`",
+        "apt-get install --only-upgrade docker-compose-v2",
+    )
 
 
 def _leftovers(ctx: "Context") -> tuple[bool, str, str] | None:

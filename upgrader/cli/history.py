@@ -36,7 +36,14 @@ def history(
         import json
 
         rows = [
-            {"id": run.id, "kind": run.kind, "title": run.title, "outcome": run.outcome, "started_at": run.started_at, "of": run.of}
+            {
+                "id": run.id,
+                "kind": run.kind,
+                "title": run.title,
+                "outcome": run.outcome,
+                "started_at": run.started_at,
+                "of": run.of,
+            }
             for run in runs
         ]
         typer.echo(json.dumps(rows, indent=1))
@@ -48,7 +55,9 @@ def history(
 @app.command("show")
 def show(
     ctx: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's id, or its beginning or end; default: the last.")] = "",
+    run_id: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run's id, or its beginning or end; default: the last.")
+    ] = "",
     events: Annotated[bool, typer.Option("--events", help="Replay the journal to the plain renderer.")] = False,
     output: c.OutputOption = "auto",
 ) -> int:

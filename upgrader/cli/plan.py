@@ -12,11 +12,19 @@ from upgrader.errors import ExitCode
 def plan(
     ctx: typer.Context,
     to: Annotated[str, typer.Option("--to", metavar="REF", help="A release tag, branch or commit.")] = "",
-    save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Save it, for `upgrade --plan FILE`.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Save it, for `upgrade --plan FILE`.")
+    ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when there is something to do.")] = False,
-    keep_local_changes: Annotated[bool, typer.Option("--keep-local-changes", help="Plan with edits carried over.")] = False,
-    online: Annotated[bool, typer.Option("--online", help="Plan with the old version serving during migrations.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Plan with the writers stopped before the migrations.")] = False,
+    keep_local_changes: Annotated[
+        bool, typer.Option("--keep-local-changes", help="Plan with edits carried over.")
+    ] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Plan with the old version serving during migrations.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Plan with the writers stopped before the migrations.")
+    ] = False,
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
@@ -38,7 +46,9 @@ def plan(
     desk = open_app(common)
     if desk.derived and common.output != "json":
         say.tell("No playbook describes this app; this plan is made with one derived from its Compose project.\n")
-    options = Options(to=to, keep_local_changes=keep_local_changes, online="always" if online else "never" if offline else "")
+    options = Options(
+        to=to, keep_local_changes=keep_local_changes, online="always" if online else "never" if offline else ""
+    )
     try:
         made, _ = upgrade_plan(desk, options)
     finally:

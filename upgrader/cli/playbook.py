@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at playbooks.", no_args_is_help=True, rich_markup_mode=None)
 
-NameArgument = Annotated[str, typer.Argument(metavar="[NAME]", help="A playbook's name or file; default: the one that fits here.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="A playbook's name or file; default: the one that fits here.")
+]
 
 
 @app.command("list")

@@ -23,12 +23,16 @@ def resume(
       upgrader resume
       upgrader -C /srv/app resume --output plain
     """
+    from upgrader.cli.wiring import open_frozen
+
+    return perform(*open_frozen(c.of(ctx).override(directory=directory, project=project, output=output)))
+
+
+def perform(desk: "Desk", found: "tuple[Run, Run | None] | None") -> int:
+    """Go on with the unfinished run; returns the exit code."""
     from upgrader.cli import say
-    from upgrader.cli.wiring import open_app
     from upgrader.engine.runner import unfinished
 
-    common = c.of(ctx).override(directory=directory, project=project, output=output)
-    desk, found = _desk_of_unfinished(common)
     if found is None:
         say.tell("Nothing to resume: no run was cut off.")
         return 0
@@ -40,13 +44,6 @@ def resume(
         run, _ = found
         parent = desk.state.find(run.of) if run.of else None
         return say.outcome(desk, session.resume(run, of=parent))
-
-
-def _desk_of_unfinished(common: c.Common) -> "tuple[Desk, tuple[Run, Run | None] | None]":
-    """The desk with the playbook of the run that was cut off; a broken checkout must not be in its way."""
-    from upgrader.cli.wiring import open_frozen
-
-    return open_frozen(common)
 
 
 def turn_back(desk: "Desk", run: "Run", _child: "Run | None") -> int:

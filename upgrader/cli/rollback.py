@@ -33,7 +33,11 @@ def rollback(
     undo: Annotated[bool, typer.Option("--undo", help="Return to the state before the last rollback.")] = False,
     data: Annotated[
         str,
-        typer.Option("--data", metavar="HOW", help="auto; restore: from the dump in any case; keep: the old schema with today's rows."),
+        typer.Option(
+            "--data",
+            metavar="HOW",
+            help="auto; restore: from the dump in any case; keep: the old schema with today's rows.",
+        ),
     ] = "auto",
     yes: c.YesOption = False,
     accept_data_loss: Annotated[
@@ -48,16 +52,24 @@ def rollback(
         raise UsageError("--to, --run and --undo exclude each other", "leave all but one out")
     if data not in ("auto", "restore", "keep"):
         raise UsageError(f"--data {data!r} is none of auto, restore, keep", "upgrader rollback --data keep")
-    from upgrader.cli import say
-    from upgrader.cli.agree import agree
-    from upgrader.cli.target import refuse, rollback_plan
     from upgrader.cli.wiring import open_app
-    from upgrader.engine.runner import unfinished
-    from upgrader.steps.base import Options
 
     common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
     flags = {"--accept-data-loss": "y"} if accept_data_loss else {}
-    desk = open_app(common, yes=yes, flags=flags)
+    return perform(open_app(common, yes=yes, flags=flags), to=to, run_id=run_id, undo=undo, data=data)
+
+
+rollback.__doc__ = HELP
+
+
+def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False, data: str = "auto") -> int:
+    """Choose the restore point, plan, ask, go back; returns the exit code."""
+    from upgrader.cli import say
+    from upgrader.cli.agree import agree
+    from upgrader.cli.target import refuse, rollback_plan
+    from upgrader.engine.runner import unfinished
+    from upgrader.steps.base import Options
+
     if (found := unfinished(desk.state)) is not None:
         from upgrader.cli.resume import turn_back
 
@@ -76,9 +88,6 @@ def rollback(
         agree(desk, _question(made))
         title = f"Return to {point.version}" if undo else f"Go back to {point.version}"
         return say.outcome(desk, session.start("rollback", options, title, made, of=parent))
-
-
-rollback.__doc__ = HELP
 
 
 def _question(made: "Plan") -> "Question":
@@ -101,7 +110,9 @@ def _chosen(desk: "Desk", to: str, run_id: str) -> "RestorePoint":
         return points.load(desk.state.find(run_id).facts("backup").get("point") or run_id)
     left = [run for run in desk.state.all() if run.kind == "upgrade" and run.committed and points.exists(run.id)]
     if not left:
-        raise RefusedError("no upgrade of this app can be gone back from: none was finished by upgrader", "upgrader history")
+        raise RefusedError(
+            "no upgrade of this app can be gone back from: none was finished by upgrader", "upgrader history"
+        )
     made = [points.load(run.id) for run in left]
     if not to:
         return made[-1]

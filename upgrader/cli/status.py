@@ -39,7 +39,9 @@ def status(
             "project": state.home.name,
             "directory": where,
             "version": version,
-            "last_run": {"id": last.id, "kind": last.kind, "title": last.title, "outcome": last.outcome} if last else None,
+            "last_run": {"id": last.id, "kind": last.kind, "title": last.title, "outcome": last.outcome}
+            if last
+            else None,
             "unfinished": [run.id for run in runs if run.unfinished],
             "holder": holder,
             "restore_points": [{"id": p.id, "version": p.version, "created_at": p.created_at} for p in points],
@@ -48,7 +50,9 @@ def status(
         return 0
     shown = [point for point in points if any(db.method == "dump" for db in point.databases)]
     typer.echo(
-        status_screen(project=state.home.name, directory=where, version=version, runs=runs, restore_points=shown, holder=holder)
+        status_screen(
+            project=state.home.name, directory=where, version=version, runs=runs, restore_points=shown, holder=holder
+        )
     )
     return 0
 

@@ -1,12 +1,17 @@
 """`upgrader upgrade`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upgrader.cli import common as c
 from upgrader.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from upgrader.cli.wiring import Desk
+    from upgrader.steps.base import Options
 
 HELP = """Upgrade the app to a release, a branch or a commit; the newest release by default.
 
@@ -31,23 +36,33 @@ def upgrade(
         bool, typer.Option("--keep-local-changes", help="Carry edits of tracked files over to the new version.")
     ] = False,
     drop_conflicting_changes: Annotated[
-        bool, typer.Option("--drop-conflicting-changes", help="Leave edits out that do not fit; they stay in the restore point.")
+        bool,
+        typer.Option(
+            "--drop-conflicting-changes", help="Leave edits out that do not fit; they stay in the restore point."
+        ),
     ] = False,
-    accept_moved_tag: Annotated[bool, typer.Option("--accept-moved-tag", help="Go on though a tag was moved upstream.")] = False,
-    online: Annotated[bool, typer.Option("--online", help="Let the old version serve while migrations run, whatever they do.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")] = False,
-    trust: Annotated[str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")] = "",
+    accept_moved_tag: Annotated[
+        bool, typer.Option("--accept-moved-tag", help="Go on though a tag was moved upstream.")
+    ] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Let the old version serve while migrations run, whatever they do.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")
+    ] = False,
+    trust: Annotated[
+        str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")
+    ] = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
-    from upgrader.cli import say
-    from upgrader.cli.agree import agree, agree_to_derived, guard
-    from upgrader.cli.target import refuse, upgrade_plan
     from upgrader.cli.wiring import open_app
-    from upgrader.steps.base import Options, Question
+    from upgrader.steps.base import Options
 
     if online and offline:
         raise UsageError("--online and --offline exclude each other", "leave one out")
@@ -61,12 +76,24 @@ def upgrade(
         rebuild=rebuild,
     )
     flags = {"--drop-conflicting-changes": "y"} if drop_conflicting_changes else {}
-    desk = open_app(common, yes=yes, flags=flags)
+    return perform(open_app(common, yes=yes, flags=flags), options, saved)
+
+
+upgrade.__doc__ = HELP
+
+
+def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = None) -> int:
+    """Plan, ask, upgrade; returns the exit code. `saved` is what an earlier plan said."""
+    from upgrader.cli import say
+    from upgrader.cli.agree import agree, agree_to_derived, guard
+    from upgrader.cli.target import refuse, upgrade_plan
+    from upgrader.steps.base import Question
+
     agree_to_derived(desk)
     with desk.session() as session:
         guard(desk)
         made, options = upgrade_plan(desk, options)
-        refuse_stale(saved, made.fingerprint)
+        refuse_stale(saved or {}, made.fingerprint)
         if made.refusals:
             say.plan(desk, made)
             refuse(made)
@@ -76,9 +103,6 @@ def upgrade(
         say.plan(desk, made)
         agree(desk, Question("upgrade", f"Upgrade {made.project} to {made.to_version} now?", "--yes"))
         return say.outcome(desk, session.start("upgrade", options, f"Upgrade to {made.to_version}", made))
-
-
-upgrade.__doc__ = HELP
 
 
 def _saved(path: Path | None) -> dict[str, str]:
@@ -94,6 +118,6 @@ def _saved(path: Path | None) -> dict[str, str]:
         raise UsageError(f"{path} is no plan: {error}", f"upgrader plan --save {path}") from error
 
 
-def refuse_stale(saved: dict[str, str], fingerprint: str) -> None:
+def refuse_stale(saved: Mapping[str, str], fingerprint: str) -> None:
     if saved and saved["fingerprint"] != fingerprint:
         raise RefusedError("the world moved since the plan was saved", "look at it again: upgrader plan --save FILE")

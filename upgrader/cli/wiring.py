@@ -79,7 +79,15 @@ class Desk:
 
     def planning(self, kind: str, options: Options, parent: Run | None = None) -> Context:
         """A context for a plan: a run that never begins."""
-        run = Run("plan", kind, self.app.stack.project, str(self.app.stack.directory), kind, now(), arguments=options.arguments())
+        run = Run(
+            "plan",
+            kind,
+            self.app.stack.project,
+            str(self.app.stack.directory),
+            kind,
+            now(),
+            arguments=options.arguments(),
+        )
         ctx = self.context(run, parent, self.scratch.path, planning=True)
         return ctx.using(self.shell.reading(), lambda _text: None)
 
@@ -199,7 +207,9 @@ def _completed(stack: Stack, common: Common) -> Stack:
     from upgrader.tools.stacks import discover
 
     project = common.project or (stack.project if stack.files else "")
-    found = discover(Shell(), stack.directory, project=project, files=stack.files, profiles=stack.profiles, env_file=stack.env_file)
+    found = discover(
+        Shell(), stack.directory, project=project, files=stack.files, profiles=stack.profiles, env_file=stack.env_file
+    )
     return replace(stack, files=found.files, project=found.project, profiles=found.profiles)
 
 

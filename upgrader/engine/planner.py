@@ -5,14 +5,16 @@ from dataclasses import replace
 
 from upgrader.engine.engine import Procedure
 from upgrader.errors import UpgraderError
-from upgrader.model.events import StepSkipped
+from upgrader.model.events import Facts, StepSkipped, StepStarted
 from upgrader.model.plan import PlannedStep
 from upgrader.model.run import FORWARD_PHASES
 from upgrader.model.verdict import Needed, Refused, Satisfied
 from upgrader.steps.base import Context, StepModel
 
 
-def verdicts(procedure: Procedure, ctx: Context, tick: Callable[[str], None] = lambda _title: None) -> tuple[PlannedStep, ...]:
+def verdicts(
+    procedure: Procedure, ctx: Context, tick: Callable[[str], None] = lambda _title: None
+) -> tuple[PlannedStep, ...]:
     """Check every step of the procedure, in order, with the facts of those before it.
 
     After the first phase with a refusal the rest is not looked at: it would be refused for the same reason.
@@ -21,14 +23,15 @@ def verdicts(procedure: Procedure, ctx: Context, tick: Callable[[str], None] = l
     for phase in FORWARD_PHASES:
         for planned, facts in _phase(procedure, phase, ctx, tick):
             found.append(planned)
-            if planned.verdict == "satisfied":
-                ctx = replace(ctx, run=ctx.run.after(StepSkipped(planned.id, phase, planned.title, planned.why, facts)))
+            ctx = _believing(ctx, planned, facts)
         if any(planned.verdict == "refused" for planned in found):
             break
     return tuple(found)
 
 
-def _phase(procedure: Procedure, phase: str, ctx: Context, tick: Callable[[str], None]) -> "Iterator[tuple[PlannedStep, dict[str, object]]]":
+def _phase(
+    procedure: Procedure, phase: str, ctx: Context, tick: Callable[[str], None]
+) -> Iterator[tuple[PlannedStep, Facts]]:
     for step in procedure.get(phase, ()):
         tick(step.describe())
         planned, facts = _one(step, phase, ctx)
@@ -37,20 +40,32 @@ def _phase(procedure: Procedure, phase: str, ctx: Context, tick: Callable[[str],
             return
         if planned.verdict == "refused" and step.uses == "preflight.host":
             return
-        if planned.verdict == "satisfied":
-            ctx = replace(ctx, run=ctx.run.after(StepSkipped(step.id, phase, planned.title, planned.why, facts)))
+        ctx = _believing(ctx, planned, facts)
 
 
-def _one(step: StepModel, phase: str, ctx: Context) -> "tuple[PlannedStep, dict[str, object]]":
+def _believing(ctx: Context, planned: PlannedStep, facts: Facts) -> Context:
+    """The context as if the step had been taken: its facts, or what it would note before it acts."""
+    if planned.verdict == "satisfied":
+        return replace(
+            ctx, run=ctx.run.after(StepSkipped(planned.id, planned.phase, planned.title, planned.why, facts))
+        )
+    if planned.verdict == "needed":
+        return replace(
+            ctx, run=ctx.run.after(StepStarted(planned.id, planned.phase, planned.title, planned.why, facts))
+        )
+    return ctx
+
+
+def _one(step: StepModel, phase: str, ctx: Context) -> tuple[PlannedStep, Facts]:
     title = step.describe()
     try:
         verdict = step.check(ctx)
     except UpgraderError as error:
         verdict = Refused(error.message, error.hint, error.lines)
     match verdict:
-        case Needed(why, _):
-            return PlannedStep(step.id, phase, title, "needed", why), {}
+        case Needed(why, before):
+            return PlannedStep(step.id, phase, title, "needed", why), before
         case Satisfied(why, facts):
-            return PlannedStep(step.id, phase, title, "satisfied", why), dict(facts)
+            return PlannedStep(step.id, phase, title, "satisfied", why), facts
         case Refused(why, hint, lines):
             return PlannedStep(step.id, phase, title, "refused", why, hint, lines), {}

@@ -1,14 +1,12 @@
 """Runs: begin one, resume one, and turn back the one that failed."""
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from upgrader import __version__
-from upgrader.engine import lock
 from upgrader.engine.engine import Engine, Procedure, Sink, StepFailedError
 from upgrader.engine.journal import Journal
 from upgrader.engine.signals import Interrupts
@@ -50,7 +48,9 @@ class Session:
     """What the rollback that heals a failed run is to do."""
     closers: list[Callable[[], None]] = field(default_factory=list)
 
-    def start(self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None) -> Outcome:
+    def start(
+        self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None
+    ) -> Outcome:
         """Begin a run and see it through: to its end, or back to where it began."""
         directory = self.state.new_run()
         write_private(directory / "playbook.yaml", self.playbook.to_yaml())
@@ -83,7 +83,9 @@ class Session:
         engine = self._engine(journal, directory, self.procedure(run.kind), of)
         engine.emit(e.Resumed(run.resumed + 1))
         if run.resumed >= MOST_RESUMES:
-            return self._finish(engine, journal, "failed", ExitCode.NEEDS_PERSON, f"given up after {run.resumed} attempts")
+            return self._finish(
+                engine, journal, "failed", ExitCode.NEEDS_PERSON, f"given up after {run.resumed} attempts"
+            )
         if run.kind == "upgrade" and run.failed_step():
             return self._turn_back(engine, journal, _why(run))
         return self._drive(engine, journal, of)
@@ -101,7 +103,9 @@ class Session:
         directory = self.state.directory(run)
         journal = Journal.reopen(directory / "journal.jsonl")
         engine = self._engine(journal, directory, {}, None)
-        return self._finish(engine, journal, "abandoned", ExitCode.DONE, "abandoned by a person; the app was left as it is")
+        return self._finish(
+            engine, journal, "abandoned", ExitCode.DONE, "abandoned by a person; the app was left as it is"
+        )
 
     def procedure(self, kind: str) -> Procedure:
         return self.playbook.rollback.phases if kind == "rollback" else self.playbook.upgrade.phases
@@ -142,8 +146,10 @@ class Session:
     def _turn_back(self, engine: Engine, journal: Journal, why: str) -> Outcome:
         """Heal: a rollback of its own, which this run waits for."""
         run = _run(journal)
-        back = self._unfinished_heal(run)
-        if back is None:
+        back = self._heal_of(run)
+        if back is not None and not back.unfinished:
+            healed = back  # it ended, and we were cut off before we could say so
+        elif back is None:
             options = replace(self.heal_options(run), heal=True)
             engine.emit(e.Turned("", why))
             healed = self.start("rollback", options, f"Go back from {run.title}", of=run).run
@@ -153,8 +159,10 @@ class Session:
         ended = self._finish(engine, journal, "rolled-back", ExitCode.ROLLED_BACK, message)
         return Outcome(ended.run, healed)
 
-    def _unfinished_heal(self, run: Run) -> Run | None:
-        return next((other for other in self.state.unfinished() if other.of == run.id), None)
+    def _heal_of(self, run: Run) -> Run | None:
+        """The rollback that was begun to heal this run, if any."""
+        heals = [other for other in self.state.all() if other.of == run.id and Options.of(other.arguments).heal]
+        return next((other for other in reversed(heals) if other.outcome in ("unfinished", "done")), None)
 
     def _finish(self, engine: Engine, journal: Journal, outcome: str, code: ExitCode, message: str) -> Outcome:
         seconds = _age(_run(journal))
@@ -208,5 +216,3 @@ def _age(run: Run) -> float:
 
     started = datetime.fromisoformat(run.started_at)
     return round((datetime.now(UTC) - started).total_seconds(), 3)
-
-

@@ -62,7 +62,11 @@ def _objection(node: Any, made: set[str]) -> str:
 
 def _index(node: Any, made: set[str]) -> str:
     # a new rule for rows that the old version writes
-    return "a unique index can refuse what the old version writes" if node.unique and node.relation.relname not in made else ""
+    return (
+        "a unique index can refuse what the old version writes"
+        if node.unique and node.relation.relname not in made
+        else ""
+    )
 
 
 def _insert(node: Any, made: set[str]) -> str:

@@ -141,6 +141,8 @@ def _facts(point: RestorePoint) -> Facts:
         "version": point.version,
         "commit": point.commit,
         "bytes": sum(file.size for file in every_file(point)),
-        "databases": {db.id: {"method": db.method, "name": db.name, "rows": sum(db.rows.values())} for db in point.databases},
+        "databases": {
+            db.id: {"method": db.method, "name": db.name, "rows": sum(db.rows.values())} for db in point.databases
+        },
         "pins": {pin.service: pin.tag for pin in point.pins},
     }

@@ -71,14 +71,16 @@ def _commits(ctx: Context) -> tuple[str, str]:
 def _going_back(ctx: Context) -> dict[str, str]:
     way = Way(ctx)
     images = {pin.service: pin.image_id for pin in way.point.pins if ctx.world.docker.image_id(pin.image_id)}
-    old, new = (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
+    old, new = (
+        (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
+    )
     files = ctx.world.git.changed_files(old, new)
     if way.healing and way.parent is not None:
         # the swap that failed says what it touched; whatever it did not touch keeps serving
         touched = way.parent.before("compose.up").get("services", {}) if way.parent.touched("compose.up") else {}
         found = to_swap(ctx, way.model, way.model, [], images)
         again = {name: why for name, why in touched.items() if name in way.model.services}
-        found = {**{name: "was swapped" for name in again}, **found}
+        found = {**dict.fromkeys(again, "was swapped"), **found}
     else:
         now = saved_model(ctx, way.own_point) if not ctx.planning else ctx.world.model
         found = to_swap(ctx, now, way.model, files, images)

@@ -133,7 +133,9 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
         return "untouched"
     copy = way.parent.facts("database.copy").get("copies", {}).get(spec.id) if way.parent else None
     if copy is None and way.parent:
-        copy = way.parent.before("database.copy").get("copies", {}).get(spec.id) if way.parent.touched("migrate") else None
+        copy = (
+            way.parent.before("database.copy").get("copies", {}).get(spec.id) if way.parent.touched("migrate") else None
+        )
     if copy and server.exists(copy):
         return "copy"
     # whether the rows really fit the old schema is found out by database.stage
@@ -149,7 +151,9 @@ def _aside(server: Server, name: str, saved: SavedDatabase) -> "str | Refused":
     if server.oid(name) == saved.oid:
         return "untouched"
     if not server.exists(saved.aside):
-        return Refused(f"the database {saved.aside!r} that was kept aside is gone", "upgrader rollback --to TAG restores a dump")
+        return Refused(
+            f"the database {saved.aside!r} that was kept aside is gone", "upgrader rollback --to TAG restores a dump"
+        )
     return "aside"
 
 
@@ -162,7 +166,7 @@ class DatabaseSwap(StepModel):
         return "Swap the databases"
 
     def check(self, ctx: Context) -> Verdict:
-        ways = ctx.run.facts("database.stage").get("ways", {})
+        ways = (ctx.run.facts("database.stage") or ctx.run.before("database.stage")).get("ways", {})
         specs = [spec for spec in ctx.app.databases.values() if ways.get(spec.id, "untouched") != "untouched"]
         if not specs:
             return Satisfied("the data stays as it is", {"aside": {}})

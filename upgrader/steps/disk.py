@@ -20,7 +20,9 @@ def needs(ctx: Context) -> list[DiskNeed]:
         return [dumps]
     copies = sum(sizes) if ctx.world.migrations.mode == "offline" else 0
     built = sum(_image(ctx, name) for name, service in ctx.world.target_model.services.items() if service.build)
-    images = DiskNeed(engine.root_dir, "images" + (" and a copy of the database" if copies else ""), copies + built + MARGIN, free)
+    images = DiskNeed(
+        engine.root_dir, "images" + (" and a copy of the database" if copies else ""), copies + built + MARGIN, free
+    )
     if engine.local and Path(engine.root_dir).exists() and _device(Path(engine.root_dir)) == _device(ctx.app.home):
         return [DiskNeed(dumps.path, f"the dump, {images.purpose}", dumps.needed + images.needed - MARGIN, dumps.free)]
     return [dumps, images]

@@ -1,6 +1,7 @@
 """The checkout: forward to the target, and back to where the restore point found it."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, TypedDict
 
 from upgrader.errors import StepError
 from upgrader.model.duration import plural
@@ -9,6 +10,22 @@ from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, Question, StepModel
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way
+
+
+class Repair(TypedDict):
+    """How to treat what a checkout that was cut off left behind."""
+
+    repair: bool
+    started_at: float
+
+
+def cut_off(ctx: Context) -> Repair:
+    """Mend, but only where git says that a checkout of ours was cut off: mending forces, and a first attempt must not."""
+    began = (ctx.parent or ctx.run).started_at
+    return {
+        "repair": ctx.world.git.interrupted() is not None,
+        "started_at": datetime.fromisoformat(began).timestamp(),
+    }
 
 
 class GitCheckout(StepModel):
@@ -38,7 +55,7 @@ class GitCheckout(StepModel):
         if before["edits"]:
             git.discard_edits(before["edits"])  # the restore point has them as a patch
         branch = before["branch"] if ctx.options.target.get("kind") == "branch" else None
-        git.checkout(target, branch=branch, repair=True)
+        git.checkout(target, branch=branch, **cut_off(ctx))
         if ctx.options.target.get("kind") == "tag":
             git.ensure_tag(ctx.world.target_name, target)
         conflicts = self._carry_edits(ctx) if before["edits"] else []
@@ -80,7 +97,9 @@ class GitRestore(StepModel):
         edits = git.local_edits()
         if same and self._patched(ctx):
             return Satisfied(f"already at {point.version}", {"commit": head})
-        return Needed(f"back to {point.version}", {"commit": head, "branch": branch, "edits": [edit.path for edit in edits]})
+        return Needed(
+            f"back to {point.version}", {"commit": head, "branch": branch, "edits": [edit.path for edit in edits]}
+        )
 
     def _patched(self, ctx: Context) -> bool:
         """Whether the tree's edits are those of the restore point."""
@@ -94,9 +113,11 @@ class GitRestore(StepModel):
         if edits := git.local_edits():
             # this rollback's own restore point holds them as a patch
             git.discard_edits([edit.path for edit in edits])
-        git.checkout(point.commit, branch=point.branch, repair=True)
+        git.checkout(point.commit, branch=point.branch, **cut_off(ctx))
         if point.patch:
             conflicts = git.apply_patch(Points(ctx.app.home).path(point.id) / point.patch.path)
             if conflicts:
-                raise StepError(f"the local edits did not apply to {point.version}: {', '.join(conflicts)}", "upgrader resume")
+                raise StepError(
+                    f"the local edits did not apply to {point.version}: {', '.join(conflicts)}", "upgrader resume"
+                )
         return {"commit": git.head()}

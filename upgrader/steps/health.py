@@ -49,10 +49,16 @@ class Health(StepModel):
                 since = now
             fingerprint = seen
             if since is not None and now - since >= spec.stable_for:
-                return {"healthy": sorted({c.service for c in containers if c.state == "running"}), "after": round(now - started, 1)}
+                return {
+                    "healthy": sorted({c.service for c in containers if c.state == "running"}),
+                    "after": round(now - started, 1),
+                }
             if now - started > spec.timeout or _hopeless(containers, trouble, now - started):
-                raise StepError(f"not healthy after {duration(now - started)}: {trouble or 'restarting'}",
-                    "look at the logs that were kept: upgrader history show", lines=_evidence(ctx, containers))
+                raise StepError(
+                    f"not healthy after {duration(now - started)}: {trouble or 'restarting'}",
+                    "look at the logs that were kept: upgrader history show",
+                    lines=_evidence(ctx, containers),
+                )
             if ctx.shell.tick and ctx.shell.tick():
                 from upgrader.tools.shell import CancelledError
 
@@ -69,12 +75,21 @@ def troubles(ctx: Context, containers: list[Container]) -> Iterator[str]:
     """What is not healthy now, one phrase each."""
     model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
     expected = set(Way(ctx).point.running) if ctx.run.kind == "rollback" else set(model.services)
-    by_service = {c.service: c for c in containers if c.number == 1 or c.service not in {x.service for x in containers if x.number == 1}}
+    by_service = {
+        c.service: c
+        for c in containers
+        if c.number == 1 or c.service not in {x.service for x in containers if x.number == 1}
+    }
     shots = model.one_shots()
     for name in sorted(expected & set(model.services)):
         container = by_service.get(name)
         if name in shots:
-            if container and container.state == "exited" and container.exit_code != 0 and name != ctx.world.migrate_service:
+            if (
+                container
+                and container.state == "exited"
+                and container.exit_code != 0
+                and name != ctx.world.migrate_service
+            ):
                 yield f"{name} exited with status {container.exit_code}"
         elif container is None:
             yield f"{name} has no container"

@@ -32,7 +32,9 @@ class Migrate(StepModel):
                 return Satisfied("they ran", self._facts(ctx, made.name))
         files = ctx.run.facts("preflight.target").get("files", list(ctx.world.migrations.files))
         count = len([path for path in files if not path.endswith((".json", ".md"))])
-        return Needed(f"service {service}" + (f", {count} new" if count else ", nothing new expected"), self._ledgers(ctx))
+        return Needed(
+            f"service {service}" + (f", {count} new" if count else ", nothing new expected"), self._ledgers(ctx)
+        )
 
     def _service(self, ctx: Context) -> str:
         return self.service or ctx.run.facts("preflight.target").get("migrate") or ctx.world.migrate_service
@@ -55,7 +57,10 @@ class Migrate(StepModel):
         code = docker.follow_logs(name, limit=limit)
         if code is None:
             docker.stop([name], timeout=10)
-            raise StepError(f"{service} took longer than {duration(limit)} and was stopped", "raise migrations.timeout in the playbook")
+            raise StepError(
+                f"{service} took longer than {duration(limit)} and was stopped",
+                "raise migrations.timeout in the playbook",
+            )
         if code != 0:
             lines = docker.log_tail(name)
             raise StepError(f"{service} exited with status {code}", f"docker logs {name}", lines=lines)

@@ -65,7 +65,9 @@ class Points:
             if hashlib.sha256(text.encode()).hexdigest() != body["sha256"]:
                 raise RefusedError(f"{path} was changed after it was written", again)
             if manifest["format"] > FORMAT:
-                raise RefusedError(f"{path} was written by a newer upgrader (format {manifest['format']})", "pip install -U upgrader")
+                raise RefusedError(
+                    f"{path} was written by a newer upgrader (format {manifest['format']})", "pip install -U upgrader"
+                )
             return RestorePoint.from_json(manifest)
         except (ValueError, KeyError, TypeError) as error:
             raise RefusedError(f"{path} is damaged: {error}", again) from error
@@ -88,7 +90,9 @@ class Points:
             size, digest = measure(path)
             if size != saved.size or digest != saved.sha256:
                 what = f"{size} bytes instead of {saved.size}" if size != saved.size else "other bytes than were saved"
-                raise RefusedError(f"{path} is damaged: it has {what}", "choose another restore point: upgrader history")
+                raise RefusedError(
+                    f"{path} is damaged: it has {what}", "choose another restore point: upgrader history"
+                )
 
 
 def every_file(point: RestorePoint) -> Iterator[SavedFile]:

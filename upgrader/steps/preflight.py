@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from upgrader.errors import UpgraderError
@@ -193,5 +192,3 @@ class Disk(Preflight):
                 )
         tightest = min(needs(ctx), key=lambda need: need.free - need.needed)
         return Satisfied(f"{size(tightest.free)} free in {tightest.path}, {size(tightest.needed)} needed")
-
-

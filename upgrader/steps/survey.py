@@ -8,13 +8,13 @@ from upgrader.errors import UpgraderError
 from upgrader.model.duration import size
 from upgrader.model.plan import DiskNeed, EnvChange, ImageChange, Loss, Plan, PlannedStep
 from upgrader.model.secret import looks_secret
+from upgrader.model.verdict import Refused
 from upgrader.steps.base import Context
 from upgrader.steps.compose_up import ComposeUp
 from upgrader.steps.database import way_back
 from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
 from upgrader.steps.way import Way
-from upgrader.model.verdict import Refused
 
 RESTART = 3.0
 """Seconds that a swap of containers is expected to take where nothing better is known."""
@@ -81,7 +81,9 @@ def fingerprint(ctx: Context) -> str:
         "model": hashlib.sha256(json.dumps(world.model.raw, sort_keys=True).encode()).hexdigest(),
         "containers": sorted((c.name, c.id, c.image_id, c.state) for c in world.containers if not c.oneoff),
         "databases": {spec.id: world.server(spec).oid(world.database(spec)) for spec in ctx.app.databases.values()},
-        "schemas": {spec.id: world.server(spec).schema_digest(world.database(spec)) for spec in ctx.app.databases.values()},
+        "schemas": {
+            spec.id: world.server(spec).schema_digest(world.database(spec)) for spec in ctx.app.databases.values()
+        },
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -104,7 +106,11 @@ def nothing_to_do(ctx: Context) -> bool:
 def _started(ctx: Context) -> float:
     """When the newest container of a built image was made; seconds since the epoch."""
     names = set(built(ctx.world.model))
-    made = [datetime.fromisoformat(c.created_at).timestamp() for c in ctx.world.containers if c.service in names and c.created_at]
+    made = [
+        datetime.fromisoformat(c.created_at).timestamp()
+        for c in ctx.world.containers
+        if c.service in names and c.created_at
+    ]
     return max(made, default=float("inf"))
 
 
@@ -162,7 +168,9 @@ def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
     """How long the app is expected not to answer; seconds."""
     data = sum(ctx.world.server(s).size(ctx.world.database(s)) for s in ctx.app.databases.values())
     if ctx.world.migrations.mode == "offline":
-        return RESTART + 2 + data / (400 << 20), "the migrations run while writers are stopped; their own time comes on top"
+        return RESTART + 2 + data / (
+            400 << 20
+        ), "the migrations run while writers are stopped; their own time comes on top"
     if not recreate:
         return 0.0, "no container is swapped"
     return RESTART, "the swap; migrations run while the old version serves"
@@ -184,7 +192,8 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         if how in ("dump", "copy", "aside") and saved is not None:
             counts = ctx.world.server(spec).row_counts(name)
             then = saved.rows
-            for table in sorted({*then, *counts}):
+            own = {f"{schema}.{table}" for schema, table in ctx.world.server(spec).migrators_tables(name)}
+            for table in sorted({*then, *counts} - own):
                 now = counts[table].count if table in counts else 0
                 if now != then.get(table, 0):
                     exact = counts[table].exact if table in counts else True
@@ -219,7 +228,12 @@ _WORDS = {
 def _pinned(ctx: Context) -> list[ImageChange]:
     docker = ctx.world.docker
     return [
-        ImageChange(pin.service, (docker.image_id(pin.image) or "")[:19], pin.image_id[:19], "pinned" if docker.image_id(pin.image_id) else "build")
+        ImageChange(
+            pin.service,
+            (docker.image_id(pin.image) or "")[:19],
+            pin.image_id[:19],
+            "pinned" if docker.image_id(pin.image_id) else "build",
+        )
         for pin in Way(ctx).point.pins
         if docker.image_id(pin.image) != pin.image_id
     ]

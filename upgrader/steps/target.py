@@ -73,8 +73,7 @@ def _env(ctx: Context) -> Iterator[Refused]:
     wanted = ", ".join(decision.key for decision in asked)
     lines = tuple(lines_to_add(asked))
     yield Refused(
-        f"{ctx.world.target_name} needs a value that only you know: {wanted} "
-        f"({ctx.world.example_path}:{first.line})",
+        f"{ctx.world.target_name} needs a value that only you know: {wanted} ({ctx.world.example_path}:{first.line})",
         f"add it to {ctx.app.stack.env_file}, then run again: {first.key}=…",
         lines,
     )
@@ -161,7 +160,9 @@ def _scripts(ctx: Context, words: str) -> Iterator[tuple[str, str]]:
     while todo:
         text = todo.pop()
         for name in scripts:
-            if name not in seen and re.search(rf"(?:run\s+|pnpm\s+|yarn\s+|bun\s+|--filter\s+\S+\s+){re.escape(name)}(\s|$|&|;)", text):
+            if name not in seen and re.search(
+                rf"(?:run\s+|pnpm\s+|yarn\s+|bun\s+|--filter\s+\S+\s+){re.escape(name)}(\s|$|&|;)", text
+            ):
                 seen.add(name)
                 todo.append(scripts[name][1])
                 yield scripts[name]

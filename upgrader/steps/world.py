@@ -293,7 +293,9 @@ def _judge(world: World) -> Migrations:
     if not world.migrations_path:
         if wanted == "always":
             return Migrations("online", "as asked")
-        return Migrations("offline", "the migration files are not known (migrations.path), so writers are stopped first")
+        return Migrations(
+            "offline", "the migration files are not known (migrations.path), so writers are stopped first"
+        )
     files = _new_files(world)
     if wanted == "always":
         return Migrations("online", "as asked", files)

@@ -29,7 +29,8 @@ class WritersStop(StepModel):
 
     def _unneeded(self, ctx: Context) -> str:
         if ctx.run.kind == "rollback":
-            ways = ctx.run.facts("database.stage").get("ways", {})
+            stage = ctx.run.facts("database.stage") or ctx.run.before("database.stage")
+            ways = stage.get("ways", {})
             return "" if any(way != "untouched" for way in ways.values()) else "the data stays as it is"
         facts = ctx.run.facts("preflight.target")
         mode = facts.get("mode") or ctx.world.migrations.mode

@@ -1,0 +1,176 @@
+"""What a server's databases look like: sizes, row counts, schema, the migrator's ledger, settings."""
+
+# ruff: noqa: S608 (names are quoted by postgres_sql; they cannot be parameters in SQL that psql reads)
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from upgrader.errors import RefusedError
+from upgrader.tools.postgres_client import Client
+from upgrader.tools.postgres_ledgers import LEDGERS, LOCKS
+from upgrader.tools.postgres_sql import identifier, literal, schema_sha256
+
+# Extensions fill and own their tables; temporary ones are nobody's data.
+USERS_OWN = """
+    c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+"""
+_RELATIONS = "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+
+_DESCRIBE = """
+SELECT jsonb_build_object(
+    'row', to_jsonb(d) - 'datacl',
+    'owner', pg_get_userbyid(d.datdba),
+    'encoding', pg_encoding_to_char(d.encoding),
+    'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = d.dattablespace),
+    'comment', shobj_description(d.oid, 'pg_database'),
+    'grants', (SELECT jsonb_agg(jsonb_build_array(CASE grantee WHEN 0 THEN '' ELSE pg_get_userbyid(grantee) END,
+                                                  privilege_type, is_grantable) ORDER BY grantee, privilege_type)
+               FROM aclexplode(d.datacl)),
+    'settings', (SELECT jsonb_agg(jsonb_build_array(CASE setrole WHEN 0 THEN '' ELSE pg_get_userbyid(setrole) END, item)
+                                  ORDER BY setrole, item)
+                 FROM pg_db_role_setting, unnest(setconfig) AS item WHERE setdatabase = d.oid))
+FROM pg_database d WHERE datname = """
+
+
+@dataclass(frozen=True)
+class RowCount:
+    count: int
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Description:
+    """All of a database that is not inside it: what a new one needs to be its equal. Round-trips through JSON."""
+
+    row: Mapping[str, object]
+    """Its row in `pg_database`, whose columns differ between major versions."""
+    owner: str
+    encoding: str
+    tablespace: str
+    comment: str | None = None
+    grants: tuple[tuple[str, str, bool], ...] | None = None
+    """(role or '' for PUBLIC, privilege, grantable); None: the built-in default."""
+    settings: tuple[tuple[str, str], ...] = field(default=())
+    """(role or '' for all, `name=value`)."""
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> "Description":
+        values = dict(data)
+        for name in ("grants", "settings"):
+            if (items := values.get(name)) is not None:
+                values[name] = tuple(tuple(item) for item in items)  # type: ignore[attr-defined]  # JSON's lists
+        values["settings"] = values.get("settings") or ()
+        return Description(**values)  # type: ignore[arg-type]  # checked by the query that made it
+
+
+class Catalog(Client):
+    """A server's databases, seen from outside and inside."""
+
+    def databases(self) -> list[str]:
+        """Every database but the templates, by name."""
+        return [name for (name,) in self.query("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1;")]
+
+    def exists(self, database: str) -> bool:
+        return bool(self.query(f"SELECT 1 FROM pg_database WHERE datname = {literal(database)};"))
+
+    def oid(self, database: str) -> int:
+        """What stays the same when a database is renamed; raises RefusedError when there is none of that name."""
+        return int(self._of(database, "oid"))
+
+    def size(self, database: str) -> int:
+        """Bytes on disk."""
+        return int(self._of(database, "pg_database_size(oid)"))
+
+    def is_open(self, database: str) -> bool:
+        """Whether it accepts connections at all."""
+        return self._of(database, "datallowconn") == "t"
+
+    def describe(self, database: str) -> Description:
+        rows = self.query(_DESCRIBE + literal(database) + ";")
+        if not rows:
+            raise self.no_database(database)
+        return Description.from_json(json.loads(rows[0][0]))
+
+    def row_counts(self, database: str, exact_below_bytes: int | None = None) -> dict[str, RowCount]:
+        """Rows of each table by `schema.table`; tables of `exact_below_bytes` and more by the planner's estimate.
+
+        Partitions are counted, their parents are not.
+        """
+        return count_rows(self.query(counting(exact_below_bytes), database))
+
+    def schema_digest(self, database: str) -> str:
+        """sha256 over the schema: equal before a dump and after its restore."""
+        dump = self.inside("pg_dump", "-w", "--schema-only", database=database)
+        return schema_sha256(self.attempt(dump, "reading the schema").out)
+
+    def write_counters(self, database: str) -> dict[str, tuple[int, int, int]]:
+        """Rows inserted, updated and deleted by `schema.table` since the statistics began; up to a second late."""
+        rows = self.query(
+            "SELECT schemaname || '.' || relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables;", database
+        )
+        return {name: (int(inserted), int(updated), int(deleted)) for name, inserted, updated, deleted in rows}
+
+    def ledger(self, database: str) -> tuple[str, list[str]] | None:
+        """The migrator's own table as `schema.table` and the ids it calls applied, in its order; None without one."""
+        found = self._ledgers(database)
+        if not found:
+            return None
+        schema, table, ids = found[0]
+        return f"{schema}.{table}", [row[0] for row in self.query(ids, database)]
+
+    def migrators_tables(self, database: str) -> set[tuple[str, str]]:
+        """(schema, table) of all ledgers and of the locks beside them."""
+        locks = ", ".join(literal(name) for name in LOCKS)
+        rows = self.query(
+            f"SELECT n.nspname, c.relname FROM {_RELATIONS} WHERE c.relkind = 'r' AND {USERS_OWN}"
+            f" AND c.relname IN ({locks});",
+            database,
+        )
+        return {(schema, table) for schema, table, _ in self._ledgers(database)} | {(a, b) for a, b in rows}
+
+    def _ledgers(self, database: str) -> list[tuple[str, str, str]]:
+        """(schema, table, the query for its ids) of each known ledger: the main schema and the better known first."""
+        names = ", ".join(literal(ledger.table) for ledger in LEDGERS)
+        rows = self.query(
+            f"SELECT n.nspname, c.relname, (SELECT json_agg(attname) FROM pg_catalog.pg_attribute"
+            f" WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) FROM {_RELATIONS}"
+            f" WHERE c.relkind = 'r' AND {USERS_OWN} AND c.relname IN ({names})"
+            " ORDER BY n.nspname <> 'public', n.nspname;",
+            database,
+        )
+        return [
+            (schema, table, ledger.applied(f"{identifier(schema)}.{identifier(table)}"))
+            for ledger in LEDGERS
+            for schema, table, columns in rows
+            if ledger.table == table and ledger.columns <= set(json.loads(columns))
+        ]
+
+    def _of(self, database: str, expression: str) -> str:
+        rows = self.query(f"SELECT {expression} FROM pg_database WHERE datname = {literal(database)};")
+        if not rows:
+            raise self.no_database(database)
+        return rows[0][0]
+
+    def no_database(self, database: str) -> RefusedError:
+        return RefusedError(
+            f"Postgres in {self.container} has no database {database}",
+            f"See: docker exec {self.container} psql -U {self.user} -l",
+        )
+
+
+def counting(exact_below_bytes: int | None) -> str:
+    """psql text that prints schema, table, rows, `t` if exact."""
+    exact = "true" if exact_below_bytes is None else f"pg_table_size(c.oid) < {exact_below_bytes} OR c.reltuples < 0"
+    return (
+        f"SELECT CASE WHEN {exact}"
+        " THEN format('SELECT %L, %L, count(*), true FROM ONLY %I.%I;', n.nspname, c.relname, n.nspname, c.relname)"
+        " ELSE format('SELECT %L, %L, %s, false;', n.nspname, c.relname, c.reltuples::bigint) END"
+        f" FROM {_RELATIONS} WHERE c.relkind = 'r' AND {USERS_OWN} ORDER BY n.nspname, c.relname \\gexec\n"
+    )
+
+
+def count_rows(rows: list[list[str]]) -> dict[str, RowCount]:
+    return {f"{schema}.{table}": RowCount(int(count), exact == "t") for schema, table, count, exact in rows}
