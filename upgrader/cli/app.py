@@ -67,7 +67,7 @@ def run() -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    except Exception as error:  # noqa: BLE001: the border: whatever it is becomes an exit code
+    except Exception as error:  # noqa: BLE001 - the border: whatever it is becomes an exit code
         return _foreign(error)
     return int(code) if isinstance(code, int) else 0
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from upgrader.cli import common as c
+from upgrader.errors import ExitCode
 
 if TYPE_CHECKING:
     from upgrader.cli.wiring import Desk
@@ -55,4 +56,5 @@ def turn_back(desk: "Desk", run: "Run", _child: "Run | None") -> int:
         if run.kind == "rollback":
             parent = desk.state.find(run.of) if run.of else None
             return say.outcome(desk, session.resume(run, of=parent))
-        return say.outcome(desk, session.turn_back(run, "a person chose to go back"))
+        code = say.outcome(desk, session.turn_back(run, "a person chose to go back"))
+        return 0 if code == ExitCode.ROLLED_BACK else code

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 HELP = """Go back to the version that an upgrade left, with the data of that moment.
 
-Restores into new databases and swaps them by renaming; what was live is kept aside, so that --undo returns to it. Says first
-what would be lost. With an unfinished upgrade, goes back from that one.
+Restores into new databases and swaps them by renaming; what was live is kept aside, so that --undo returns to it.
+Says first what would be lost. With an unfinished upgrade, goes back from that one.
 
 Examples:
   upgrader rollback

@@ -21,12 +21,12 @@ def width() -> int:
 
 def tell(text: str) -> None:
     """To the person: stderr, so that what programs read stays clean."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201: the command line's own voice
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line's own voice
 
 
 def out(text: str) -> None:
     """The command's answer: stdout."""
-    print(text, flush=True)  # noqa: T201: the command line's own voice
+    print(text, flush=True)  # noqa: T201 - the command line's own voice
 
 
 def plan(desk: Desk, made: Plan) -> None:
@@ -48,7 +48,7 @@ def plan_answer(desk: Desk, made: Plan) -> None:
 def outcome(desk: Desk, ended: Outcome) -> int:
     """Say how it ended; returns the exit code."""
     run = ended.run
-    assert run.finished is not None  # noqa: S101: runs are told when they have ended
+    assert run.finished is not None  # noqa: S101 - runs are told when they have ended
     code = run.finished.code
     if desk.common.output == "json":
         return code

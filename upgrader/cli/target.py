@@ -31,7 +31,7 @@ def upgrade_plan(desk: Desk, options: Options, tick: Tick = lambda _text: None) 
         origin={"commit": head, "name": git.name_of(head), "branch": git.branch() or ""},
     )
     ctx = desk.planning("upgrade", options)
-    steps = verdicts(desk.playbook.upgrade.phases, ctx, tick)
+    steps = verdicts(desk.procedure("upgrade"), ctx, tick)
     plan = survey(ctx, steps, desk.playbook.name)
     if not plan.refusals and nothing_to_do(ctx):
         plan = replace(plan, nothing=True)
@@ -41,7 +41,7 @@ def upgrade_plan(desk: Desk, options: Options, tick: Tick = lambda _text: None) 
 def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> Plan:
     from upgrader.steps.survey import rollback_plan as survey
 
-    steps = verdicts(desk.playbook.rollback.phases, ctx, tick)
+    steps = verdicts(desk.procedure("rollback"), ctx, tick)
     return survey(ctx, steps, desk.playbook.name)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 HELP = """Upgrade the app to a release, a branch or a commit; the newest release by default.
 
-Looks first, shows the plan and asks. Makes a restore point, builds while the old version serves, migrates, swaps only what
-changed, watches its health. If anything fails it goes back by itself, and exits with 5.
+Looks first, shows the plan and asks. Makes a restore point, builds while the old version serves, migrates, swaps only
+what changed, watches its health. If anything fails it goes back by itself, and exits with 5.
 
 Examples:
   upgrader upgrade

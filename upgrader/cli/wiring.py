@@ -12,7 +12,7 @@ from upgrader.cli.common import Common
 from upgrader.cli.crash import REDACTOR
 from upgrader.cli.records import remember
 from upgrader.engine import lock
-from upgrader.engine.engine import Sink
+from upgrader.engine.engine import Procedure, Sink
 from upgrader.engine.journal import Journal, now
 from upgrader.engine.runner import Session
 from upgrader.engine.signals import Interrupts, caught
@@ -23,10 +23,12 @@ from upgrader.model.app import App, Stack
 from upgrader.model.run import Run
 from upgrader.model.secret import Redactor, secrets_in
 from upgrader.playbook.discover import which
+from upgrader.playbook.hooks import with_hooks
 from upgrader.playbook.load import Playbook, from_frozen, from_text, load
+from upgrader.playbook.resolve import bind as fill_names
 from upgrader.playbook.resolve import resolve_app
 from upgrader.steps import KINDS
-from upgrader.steps.base import Ask, Context, Options, Question
+from upgrader.steps.base import Ask, Context, Options, Question, StepModel
 from upgrader.steps.world import Scratch, World
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
@@ -109,12 +111,35 @@ class Desk:
                     context=self.context,
                     sinks=lambda journal: self._sinks(journal, renderers),
                     heal_options=heal_options,
-                    closers=renderers,
+                    procedure=self.procedure,
+                    bind=self.bind,
                 )
             finally:
                 for close in reversed(renderers):
                     close()
                 self.scratch.close()
+
+    def procedure(self, kind: str) -> Procedure:
+        """The playbook's steps with the hooks between them."""
+        chosen = self.playbook.rollback if kind == "rollback" else self.playbook.upgrade
+        return with_hooks(chosen.phases, self.app.hooks, kind)
+
+    def bind(self, run: Run, parent: Run | None) -> Callable[[StepModel], StepModel]:
+        """Fills names in steps: `env`, `app`, `target`, and `run` (in a rollback: the run that it goes back from)."""
+
+        def fill(step: StepModel) -> StepModel:
+            if "${{" not in repr(step):
+                return step
+            stack = self.app.stack
+            env = Document.parse((stack.directory / stack.env_file).read_bytes(), stack.env_file).values()
+            told = parent or run
+            steps = {name: {"before": s.before, "facts": s.facts} for name, s in told.steps.items()}
+            app = {"name": self.app.name, "project": stack.project, "directory": str(stack.directory)}
+            target = Options.of(run.arguments).target
+            wanted = {"tag": target.get("name", ""), **target}
+            return fill_names(step, {"env": env, "app": app, "target": wanted, "run": steps})
+
+        return fill
 
     def _sinks(self, journal: Journal, closers: list[Callable[[], None]]) -> Sequence[Sink]:
         renderer = choose(cast("Mode", self.common.output), sys.stdout, sys.stderr, os.environ)
@@ -134,9 +159,11 @@ class Desk:
         return replace(self, playbook=playbook, app=_resolve(playbook, self.common, self.shell.redactor))
 
 
-def heal_options(run: Run) -> Options:
-    """What going back from a failed upgrade is to do: to the restore point of its own."""
+def heal_options(run: Run) -> Options | None:
+    """What going back from a failed upgrade is to do: to the restore point of its own. Before there is one, nothing."""
     done = run.facts("backup").get("point", "")
+    if not done:
+        return None
     return Options(point=str(done), origin=Options.of(run.arguments).target, target=Options.of(run.arguments).origin)
 
 
@@ -164,7 +191,7 @@ def open_app(common: Common, *, yes: bool = False, flags: Mapping[str, str] | No
     if found is not None:
         trusted = found.trusted or common.trust == found.path.stem
         playbook = load(found.path, KINDS, trusted=trusted)
-    elif (kept := _kept(common, shell)) is not None:
+    elif (kept := _kept(common)) is not None:
         playbook = kept
     else:
         from upgrader.cli.derived import derive_here
@@ -175,7 +202,7 @@ def open_app(common: Common, *, yes: bool = False, flags: Mapping[str, str] | No
     return Desk(common, app, playbook, ask, shell, derived=derived)
 
 
-def _kept(common: Common, shell: Shell) -> Playbook | None:
+def _kept(common: Common) -> Playbook | None:
     """The derived playbook that somebody agreed to earlier."""
     from upgrader.cli.records import state_of
 

@@ -17,6 +17,7 @@ from upgrader.steps.base import Context, StepModel
 from upgrader.tools.shell import CancelledError
 
 Sink = Callable[[e.Event], None]
+Bind = Callable[[StepModel], StepModel]
 Procedure = Mapping[str, Sequence[StepModel]]
 WAITS = (2.0, 5.0, 10.0)
 
@@ -44,6 +45,8 @@ class Engine:
     interrupts: Interrupts
     home: Path
     directory: Path
+    bind: Bind = lambda step: step
+    """Fills in the names that a step's values mention, as they stand when its turn comes."""
 
     def go(self) -> None:
         """Take every step that is not yet behind us. Raises StepFailedError, or StoppedError at a step boundary."""
@@ -57,6 +60,15 @@ class Engine:
             for step in steps:
                 self._stop_if_asked()
                 self._perform(step, phase)
+
+    def afterwards(self, phase: str) -> None:
+        """Take the steps of a phase that stands outside the order, such as `on failure`; they cannot fail the run."""
+        for step in self.procedure.get(phase, ()):
+            if not self._behind(step):
+                try:
+                    self._perform(step, phase)
+                except StepFailedError:
+                    continue
 
     def emit(self, event: e.Event) -> None:
         """Clean, then remember, then show. A fact that the redactor would alter is a bug, and raises."""
@@ -73,7 +85,7 @@ class Engine:
         return Redactor().value(value)
 
     def _run(self) -> Run:
-        assert self.journal.run is not None  # noqa: S101: RunStarted is the first event of every journal
+        assert self.journal.run is not None  # noqa: S101 - RunStarted is the first event of every journal
         return self.journal.run
 
     def _behind(self, step: StepModel) -> bool:
@@ -97,6 +109,7 @@ class Engine:
     def _perform(self, step: StepModel, phase: str) -> None:
         title = step.describe()
         try:
+            step = self.bind(step)
             ctx = self._ready(step)
             verdict = self._check(step, ctx)
         except CancelledError:

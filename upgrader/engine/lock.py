@@ -99,4 +99,7 @@ def who(home: Path) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(float(info.get("since", 0))))
     run = f", run {info['run']}" if info.get("run") else ""
     phase = f", in {info['phase']}" if info.get("phase") else ""
-    return f"another upgrader is at work on this app: process {info.get('pid')} on {info.get('host')} since {since}{run}{phase}"
+    return (
+        f"another upgrader is at work on this app: process {info.get('pid')} on {info.get('host')} since "
+        f"{since}{run}{phase}"
+    )

@@ -59,6 +59,7 @@ def _believing(ctx: Context, planned: PlannedStep, facts: Facts) -> Context:
 def _one(step: StepModel, phase: str, ctx: Context) -> tuple[PlannedStep, Facts]:
     title = step.describe()
     try:
+        # names of facts that later steps leave are not known yet: such a step is planned as it is written
         verdict = step.check(ctx)
     except UpgraderError as error:
         verdict = Refused(error.message, error.hint, error.lines)

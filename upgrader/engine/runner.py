@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from upgrader import __version__
-from upgrader.engine.engine import Engine, Procedure, Sink, StepFailedError
+from upgrader.engine.engine import Bind, Engine, Procedure, Sink, StepFailedError
 from upgrader.engine.journal import Journal
 from upgrader.engine.signals import Interrupts
 from upgrader.engine.state import State, write_private
@@ -21,6 +21,8 @@ from upgrader.playbook.load import Playbook
 from upgrader.steps.base import Context, Options
 from upgrader.tools.shell import collect_spools
 
+ON_FAILURE = "on failure"
+"""The phase of hooks that run when an upgrade has failed, once the app is back."""
 MOST_RESUMES = 20
 """After so many attempts at one run a person is asked to look."""
 
@@ -44,9 +46,11 @@ class Session:
     interrupts: Interrupts
     context: Callable[[Run, Run | None, Path], Context]
     sinks: Callable[[Journal], Sequence[Sink]]
-    heal_options: Callable[[Run], Options]
-    """What the rollback that heals a failed run is to do."""
-    closers: list[Callable[[], None]] = field(default_factory=list)
+    heal_options: Callable[[Run], Options | None]
+    """What the rollback that heals a failed run is to do; None when the run had nothing yet to go back to."""
+    procedure: Callable[[str], Procedure]
+    """The steps of an upgrade or a rollback, hooks included."""
+    bind: Callable[[Run, Run | None], Bind]
 
     def start(
         self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None
@@ -73,7 +77,7 @@ class Session:
                 arguments=options.arguments(),
             )
         )
-        return self._drive(engine, journal, of)
+        return self._drive(engine, journal)
 
     def resume(self, run: Run, of: Run | None = None) -> Outcome:
         """Go on with an unfinished run: forward, or back when it had turned back already."""
@@ -88,7 +92,7 @@ class Session:
             )
         if run.kind == "upgrade" and run.failed_step():
             return self._turn_back(engine, journal, _why(run))
-        return self._drive(engine, journal, of)
+        return self._drive(engine, journal)
 
     def turn_back(self, run: Run, why: str) -> Outcome:
         """Do not go on with this unfinished run: go back from it."""
@@ -107,13 +111,14 @@ class Session:
             engine, journal, "abandoned", ExitCode.DONE, "abandoned by a person; the app was left as it is"
         )
 
-    def procedure(self, kind: str) -> Procedure:
-        return self.playbook.rollback.phases if kind == "rollback" else self.playbook.upgrade.phases
-
-    def _drive(self, engine: Engine, journal: Journal, of: Run | None) -> Outcome:
+    def _drive(self, engine: Engine, journal: Journal) -> Outcome:
         try:
             engine.go()
         except StepFailedError as error:
+            if _run(journal).committed:
+                # the new state is the good one: what failed afterwards is told, and changes nothing about it
+                message = f"{_run(journal).title}; but then {error.step} failed: {error.message}"
+                return self._finish(engine, journal, "done", ExitCode.DONE, message)
             if _run(journal).kind == "upgrade":
                 return self._upgrade_failed(engine, journal, error)
             return self._rollback_failed(engine, journal, error)
@@ -121,8 +126,9 @@ class Session:
         return self._finish(engine, journal, "done", ExitCode.DONE, run.title)
 
     def _upgrade_failed(self, engine: Engine, journal: Journal, error: StepFailedError) -> Outcome:
-        if not self._altered(journal):
+        if not self._altered(journal) or self.heal_options(_run(journal)) is None:
             outcome = "refused" if error.refused else "failed"
+            engine.afterwards(ON_FAILURE)
             return self._finish(engine, journal, outcome, ExitCode.REFUSED, f"{error.message}; nothing was changed")
         return self._turn_back(engine, journal, f"{error.step}: {error.message}")
 
@@ -150,11 +156,17 @@ class Session:
         if back is not None and not back.unfinished:
             healed = back  # it ended, and we were cut off before we could say so
         elif back is None:
-            options = replace(self.heal_options(run), heal=True)
+            options = self.heal_options(run)
+            if options is None:
+                return self._finish(
+                    engine, journal, "rolled-back", ExitCode.ROLLED_BACK, f"{why}; nothing had been changed"
+                )
+            options = replace(options, heal=True)
             engine.emit(e.Turned("", why))
             healed = self.start("rollback", options, f"Go back from {run.title}", of=run).run
         else:
             healed = self.resume(back, of=run).run
+        engine.afterwards(ON_FAILURE)
         message = f"{why}; rolled back by {healed.id}"
         ended = self._finish(engine, journal, "rolled-back", ExitCode.ROLLED_BACK, message)
         return Outcome(ended.run, healed)
@@ -179,6 +191,7 @@ class Session:
             interrupts=self.interrupts,
             home=self.app.home,
             directory=directory,
+            bind=lambda step: self.bind(_run(journal), of)(step),  # noqa: PLW0108 - the run is another one each time
         )
 
 
@@ -202,7 +215,7 @@ def unfinished(state: State) -> tuple[Run, Run | None] | None:
 
 
 def _run(journal: Journal) -> Run:
-    assert journal.run is not None  # noqa: S101: RunStarted is the first event of every journal
+    assert journal.run is not None  # noqa: S101 - RunStarted is the first event of every journal
     return journal.run
 
 

@@ -17,8 +17,9 @@ class Review:
 def review(path: str, sql: bytes) -> Review:
     """Judge a migration file. Whatever is not known to be additive is not.
 
-    Additive: new tables, types, sequences, schemas, extensions, views, comments and indexes; new columns that old INSERT
-    statements need not know; rows into tables; SELECTs of pg_sleep. Anything that is not plain SQL is not judged, but refused.
+    Additive: new tables, types, sequences, schemas, extensions, views, comments and indexes; new columns that old
+    INSERT statements need not know; rows into tables; SELECTs of pg_sleep. Anything that is not plain SQL is not
+    judged, but refused.
     """
     from pglast import parse_sql
     from pglast.parser import ParseError
@@ -28,16 +29,19 @@ def review(path: str, sql: bytes) -> Review:
         statements = parse_sql(text)
     except (UnicodeDecodeError, ParseError) as error:
         return Review(path, additive=False, why=f"cannot be read as SQL: {error}")
-    made = {node.relation.relname for node in (s.stmt for s in statements) if type(node).__name__ == "CreateStmt"}
+    nodes: list[Any] = [statement.stmt for statement in statements]
+    made = {node.relation.relname for node in nodes if type(node).__name__ == "CreateStmt"}
     for statement in statements:
         if reason := _objection(statement.stmt, made):
-            line = text.count("\n", 0, _start(text, statement.stmt_location)) + 1
+            line = text.count("\n", 0, _start(text, statement.stmt_location or 0)) + 1
             return Review(path, additive=False, why=f"line {line}: {reason}")
     return Review(path, additive=True)
 
 
 def _start(text: str, location: int) -> int:
-    """The offset of the statement's first word: the parser counts the white space before it in, and bytes, not characters."""
+    """The offset of the statement's first word: the parser counts the white space before it in, and bytes, not
+    characters.
+    """
     begin = len(text.encode()[:location].decode(errors="ignore"))
     return begin + len(text[begin:]) - len(text[begin:].lstrip())
 

@@ -22,7 +22,9 @@ class Stack:
 
 @dataclass(frozen=True)
 class DatabaseSpec:
-    """One Postgres database: inside a service of the stack. Empty `user` and `name`: as the container's environment says."""
+    """One Postgres database: inside a service of the stack. Empty `user` and `name`: as the container's environment
+    says.
+    """
 
     id: str
     service: str
@@ -32,10 +34,11 @@ class DatabaseSpec:
 
 @dataclass(frozen=True)
 class MigrationsSpec:
-    """How the app migrates. `service` is the one-shot; `path` the directory of migration files, for the plan and the review.
+    """How the app migrates.
 
-    `online`: `auto` (the old version keeps serving while migrations run if their SQL is judged additive), `always`,
-    or `never` (writers are stopped first).
+    `service` is the one-shot, `path` the directory of migration files, for the plan and the review. `online`: `auto` (the
+    old version keeps serving while migrations run if their SQL is judged additive), `always`, or `never` (writers are
+    stopped first). `timeout` in seconds.
     """
 
     service: str = ""

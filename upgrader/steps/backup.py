@@ -20,8 +20,8 @@ from upgrader.tools.postgres import Server, name_for
 class Backup(StepModel):
     """Make the run's restore point.
 
-    `databases`: `dump` saves each database as an archive, read back in full; `aside` only notes where the database will be
-    kept in its server, for a rollback that renames it instead of overwriting it.
+    `databases`: `dump` saves each database as an archive, read back in full; `aside` only notes where the database
+    will be kept in its server, for a rollback that renames it instead of overwriting it.
     """
 
     alters: ClassVar[bool] = False

@@ -46,7 +46,9 @@ class Options:
     """`always` or `never` overrides the playbook's `migrations.online`."""
     rebuild: bool = False
     data: str = "auto"
-    """Of a rollback: `auto`, `restore` (from the restore point, whatever the schema says) or `keep` (carry the rows)."""
+    """Of a rollback: `auto`, `restore` (from the restore point, whatever the schema says) or `keep` (carry the
+    rows).
+    """
     point: str = ""
     """Of a rollback: the restore point's id; empty when the run that is healed never made one."""
     heal: bool = False
@@ -96,8 +98,8 @@ class Context:
 class StepModel(BaseModel):
     """A step: its fields are its keys in YAML.
 
-    1. `describe` is a short imperative phrase and touches nothing. 2. `check` changes nothing. 3. `apply` may be cut off
-    anywhere and must be safe to call again; where a repeat is not safe the effect has a name that exists once. 4.
+    1. `describe` is a short imperative phrase and touches nothing. 2. `check` changes nothing. 3. `apply` may be cut
+    off anywhere and must be safe to call again; where a repeat is not safe the effect has a name that exists once. 4.
     `Satisfied` reports the facts that `apply` would have returned. 5. Facts are references, never contents or secrets.
     6. Failures are StepError or TransientError with a hint.
     """

@@ -15,7 +15,9 @@ from upgrader.tools.postgres import Server, name_for
 
 
 class DatabaseCopy(StepModel):
-    """Copy the databases inside their servers while nobody writes, so that the way back is a rename and loses nothing."""
+    """Copy the databases inside their servers while nobody writes, so that the way back is a rename and loses
+    nothing.
+    """
 
     uses: Literal["database.copy"]
 
@@ -193,9 +195,9 @@ class DatabaseSwap(StepModel):
     def _staged(self, ctx: Context, spec: DatabaseSpec, server: Server, way: str) -> str:
         back = Way(ctx)
         saved = back.database(spec.id)
-        assert saved is not None  # noqa: S101: database.stage would have refused
+        assert saved is not None  # noqa: S101 - database.stage would have refused
         if way == "copy":
-            assert back.parent is not None  # noqa: S101: copies are those of the run gone back from
+            assert back.parent is not None  # noqa: S101 - copies are those of the run gone back from
             copies = back.parent.facts("database.copy") or back.parent.before("database.copy")
             return str(copies["copies"][spec.id])
         if way == "aside":
@@ -210,7 +212,7 @@ class DatabaseSwap(StepModel):
 def _archive(ctx: Context, spec: DatabaseSpec) -> Path:
     """The dump in the restore point."""
     saved = Way(ctx).database(spec.id)
-    assert saved is not None  # noqa: S101: database.stage would have refused
+    assert saved is not None  # noqa: S101 - database.stage would have refused
     return Points(ctx.app.home).path(Way(ctx).point.id) / saved.files[0].path
 
 

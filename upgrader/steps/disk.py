@@ -36,7 +36,7 @@ def _size(ctx: Context, spec_id: str) -> int:
 def _image(ctx: Context, service: str) -> int:
     """What building the service's image again may take: as much as it takes now."""
     container = ctx.world.running(service)
-    return ctx.world.docker.image_size(container.image_id) if container else 0
+    return (ctx.world.docker.image_size(container.image_id) or 0) if container else 0
 
 
 def _free(path: Path) -> int:

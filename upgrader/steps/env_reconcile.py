@@ -30,7 +30,7 @@ class EnvReconcile(StepModel):
         from upgrader.tools.envfile import append_to
 
         plan = ctx.world.env_plan
-        assert plan is not None  # noqa: S101: check would have been satisfied
+        assert plan is not None  # noqa: S101 - check would have been satisfied
         ctx.shell.redactor.learn(plan.result.secrets)
         append_to(ctx.world.env_path, ctx.world.env_bytes, plan.result.new_bytes)
         for key in plan.result.appended:
@@ -71,7 +71,7 @@ class EnvRestore(StepModel):
         from upgrader.tools.envfile import replace_exactly
 
         saved = _saved_env(ctx)
-        assert saved is not None  # noqa: S101: check would have been satisfied
+        assert saved is not None  # noqa: S101 - check would have been satisfied
         replace_exactly(ctx.world.env_path, ctx.world.env_bytes, saved)
         return {"sha256": digest(saved), "size": len(saved)}
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from upgrader.errors import UpgraderError
+from upgrader.errors import StepError, UpgraderError
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
@@ -70,6 +70,8 @@ class Command(StepModel):
     run: tuple[str, ...]
     timeout: float = 300.0
     title: str = ""
+    required: bool = True
+    """Whether the run fails with it."""
 
     def describe(self) -> str:
         return self.title or f"Run {self.run[0]}"
@@ -87,9 +89,18 @@ class Command(StepModel):
             "UPGRADER_FROM": ctx.options.origin.get("name", ""),
             "UPGRADER_TO": ctx.options.target.get("name", ""),
         }
-        result = ctx.shell.run(
-            shell.Command(self.run, cwd=ctx.app.stack.directory, env=env, changes=True, timeout=self.timeout)
-        )
+        command = shell.Command(self.run, cwd=ctx.app.stack.directory, env=env, changes=True, timeout=self.timeout)
+        result = ctx.shell.attempt(command)
+        if not result.ok and self.required:
+            lines = [ctx.shell.redactor.text(line) for line in result.tail]
+            how = (
+                f"took longer than {self.timeout:.0f}s"
+                if result.code == shell.TIMED_OUT
+                else f"exited with status {result.code}"
+            )
+            raise StepError(f"{self.run[0]} {how}", "mend it, or take it out of the playbook", lines=lines)
+        if not result.ok:
+            ctx.say(f"{self.run[0]} exited with status {result.code}; going on all the same")
         return {"exit": result.code}
 
 

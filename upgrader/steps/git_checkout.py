@@ -20,7 +20,9 @@ class Repair(TypedDict):
 
 
 def cut_off(ctx: Context) -> Repair:
-    """Mend, but only where git says that a checkout of ours was cut off: mending forces, and a first attempt must not."""
+    """Mend, but only where git says that a checkout of ours was cut off: mending forces, and a first attempt must
+    not.
+    """
     began = (ctx.parent or ctx.run).started_at
     return {
         "repair": ctx.world.git.interrupted() is not None,

@@ -61,7 +61,8 @@ class Checkout(Preflight):
         if edits and not ctx.options.keep_local_changes:
             listed = tuple(f"{edit.what} {edit.path}" for edit in edits)
             return Refused(
-                f"{plural(len(edits), 'file')} of the checkout {'is' if len(edits) == 1 else 'are'} edited: {edits[0].path}",
+                f"{plural(len(edits), 'file')} of the checkout {'is' if len(edits) == 1 else 'are'} edited: "
+                f"{edits[0].path}",
                 "add --keep-local-changes to carry the edits over, or undo them: git checkout -- FILE",
                 listed,
             )
@@ -149,7 +150,9 @@ def _urls(ctx: Context, service: str) -> Iterator[tuple[str, str, str]]:
 
 
 class Target(Preflight):
-    """The target exists, is newer, fits this checkout, wants nothing that only a person knows, and does not push schemas."""
+    """The target exists, is newer, fits this checkout, wants nothing that only a person knows, and does not push
+    schemas.
+    """
 
     uses: Literal["preflight.target"]
 

@@ -50,7 +50,6 @@ def _widen(ctx: Context, plan: Plan) -> Plan:
 
     world = ctx.world
     recreate = ComposeUp(id="compose.up", uses="compose.up")._services(ctx)  # noqa: SLF001
-    known = {**world.model.services, **world.target_model.services}
     migrations = world.migrations
     downtime, why = _downtime(ctx, set(recreate))
     return replace(
@@ -61,7 +60,7 @@ def _widen(ctx: Context, plan: Plan) -> Plan:
         migration_mode=f"{migrations.mode}: {migrations.why}" if migrations.mode != "none" else "",
         recreate=recreate,
         orphans=tuple(sorted(set(world.model.services) - set(world.target_model.services))),
-        volumes=tuple(_volumes(ctx, known)),
+        volumes=tuple(_volumes(ctx)),
         databases=tuple(_databases(ctx)),
         disk=tuple(needs(ctx)),
         downtime=downtime,
@@ -148,7 +147,7 @@ def _env(ctx: Context) -> list[EnvChange]:
     ]
 
 
-def _volumes(ctx: Context, known: object) -> list[str]:
+def _volumes(ctx: Context) -> list[str]:
     model = ctx.world.target_model
     found = []
     for name in sorted(ctx.world.data_services() & set(model.services)):

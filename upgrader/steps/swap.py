@@ -11,8 +11,8 @@ from upgrader.tools.docker import Container
 def to_swap(ctx: Context, old: Model, new: Model, files: list[str], images: Mapping[str, str | None]) -> dict[str, str]:
     """Service → why its container must be made anew.
 
-    `old` and `new` are the models before and after, `files` the checkout's files that differ between them, `images` the image
-    ids that services are to run (services not in it: whatever their image's name means now).
+    `old` and `new` are the models before and after, `files` the checkout's files that differ between them, `images`
+    the image ids that services are to run (services not in it: whatever their image's name means now).
     """
     shots = new.one_shots()
     differences = changed(old, new)
@@ -51,7 +51,9 @@ def outdated(container: Container, model: Model, name: str, image: str | None) -
 
 
 def mounted_files(directory: Path, model: Model, files: list[str]) -> dict[str, str]:
-    """Service → a bind-mounted file of the checkout that changed: Compose never notices, and a container keeps the old one."""
+    """Service → a bind-mounted file of the checkout that changed: Compose never notices, and a container keeps the
+    old one.
+    """
     found: dict[str, str] = {}
     for name in model.services:
         for source in model.volume_identity(name).values():

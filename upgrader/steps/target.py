@@ -33,7 +33,8 @@ def _tags(ctx: Context) -> Iterator[Refused]:
     if concerning and not options.accept_moved_tag:
         tag = concerning[0]
         yield Refused(
-            f"the tag {tag.name} was moved upstream, from {tag.here[:9]} to {tag.there[:9]}: a release should never change",
+            f"the tag {tag.name} was moved upstream, from {tag.here[:9]} to {tag.there[:9]}: a release "
+            f"should never change",
             "ask its authors why; if it is right: --accept-moved-tag",
         )
     if ctx.app.signed_tags:
@@ -118,7 +119,8 @@ def _major(ctx: Context, name: str, then: Model) -> Iterator[Refused]:
     running = ctx.world.server(spec).require().major
     if running != major:
         yield Refused(
-            f"{name} runs Postgres {running}, and {ctx.world.target_name} wants {major}: its files cannot be read by another major version",
+            f"{name} runs Postgres {running}, and {ctx.world.target_name} wants {major}: its files cannot be "
+            f"read by another major version",
             "move the data by dump and restore first, or keep the image in docker-compose.override.yml",
         )
 
@@ -138,7 +140,8 @@ def _pushes(ctx: Context) -> Iterator[Refused]:
     for where, text in [("its command", words), *_scripts(ctx, words)]:
         if match := _PUSH.search(text):
             yield Refused(
-                f"the migration service {service.name!r} pushes a schema straight onto the database: `{match[0]}` in {where}",
+                f"the migration service {service.name!r} pushes a schema straight onto the database: "
+                f"`{match[0]}` in {where}",
                 "R7: only recorded migrations belong on a production database; ask the app's authors",
             )
 

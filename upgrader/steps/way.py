@@ -56,6 +56,6 @@ def ledger_digest(server: Server, name: str) -> str:
 
 
 def saved_model(ctx: Context, point: RestorePoint) -> Model:
-    assert point.model is not None  # noqa: S101: every point that we complete has one
+    assert point.model is not None  # noqa: S101 - every point that we complete has one
     path = Points(ctx.app.home).path(point.id) / point.model.path
     return Model.of(json.loads(path.read_text(encoding="utf-8")))

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -195,7 +195,7 @@ class World:
         example = Document.parse(new, self.example_path)
         old = self.git.read(self.origin, self.example_path)
         previous = Document.parse(old, self.example_path) if old is not None else None
-        label = f"{date.today().isoformat()} for {self.target_name}"
+        label = f"{datetime.now(UTC).date().isoformat()} for {self.target_name}"
         decisions = decide(live, example, previous, self._evidence())
         result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
         self.shell.redactor.learn(result.secrets)

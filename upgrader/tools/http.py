@@ -73,7 +73,7 @@ def _words(error: Exception) -> str:
 class _SameHost(urllib.request.HTTPRedirectHandler):
     max_redirections = REDIRECTS
 
-    def redirect_request(  # noqa: PLR0917 - urllib's signature
+    def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).hostname != urlsplit(req.full_url).hostname:

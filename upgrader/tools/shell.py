@@ -234,7 +234,7 @@ def _input(stdin: bytes | Path | None) -> IO[bytes]:
         return stdin.open("rb")
     if stdin is None:
         return open(os.devnull, "rb")
-    spool = tempfile.TemporaryFile()  # unlinked at once: no other process can open it by name
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it; unlinked at once, nobody opens it by name
     spool.write(stdin)
     spool.seek(0)
     return spool
