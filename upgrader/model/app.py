@@ -36,9 +36,9 @@ class DatabaseSpec:
 class MigrationsSpec:
     """How the app migrates.
 
-    `service` is the one-shot, `path` the directory of migration files, for the plan and the review. `online`: `auto` (the
-    old version keeps serving while migrations run if their SQL is judged additive), `always`, or `never` (writers are
-    stopped first). `timeout` in seconds.
+    `service` is the one-shot, `path` the directory of migration files, for the plan and the review. `online`: `auto`
+    (the old version keeps serving while migrations run if their SQL is judged additive), `always`, or `never` (writers
+    are stopped first). `timeout` in seconds.
     """
 
     service: str = ""

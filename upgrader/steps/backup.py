@@ -13,6 +13,7 @@ from upgrader.model.manifest import Pin, RestorePoint, SavedDatabase, SavedFile
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.points import Points, every_file, measure, save
+from upgrader.steps.swap import serves
 from upgrader.steps.way import ledger_digest
 from upgrader.tools.postgres import Server, name_for
 
@@ -25,7 +26,6 @@ class Backup(StepModel):
     """
 
     alters: ClassVar[bool] = False
-    redo_after: ClassVar[float | None] = 600.0
 
     uses: Literal["backup"]
     databases: Literal["dump", "aside"] = "dump"
@@ -59,15 +59,20 @@ class Backup(StepModel):
             version=ctx.world.git.name_of(head),
             files=tuple(_files(ctx, root)),
             patch=save(root, "local.patch", patch) if patch else None,
-            model=save(root, "model.json", json.dumps(ctx.world.model.raw, indent=1).encode()),
+            model=self._model(ctx, root),
             pins=tuple(self._pins(ctx)),
             databases=tuple(self._database(ctx, root, spec) for spec in ctx.app.databases.values()),
             env_file=ctx.app.stack.env_file,
-            running=tuple(sorted({c.service for c in ctx.world.containers if c.state == "running" and not c.oneoff})),
+            running=tuple(sorted({c.service for c in ctx.world.containers if serves(c)})),
         )
         points.complete(point)
         points.verify(point)
         return _facts(point)
+
+    def _model(self, ctx: Context, root: Path) -> SavedFile | None:
+        """What Compose makes of the files; a way back must go on where a broken checkout cannot be read."""
+        model = ctx.world.model if self.databases == "dump" else ctx.world.model_if_any
+        return save(root, "model.json", json.dumps(model.raw, indent=1).encode()) if model else None
 
     def _pins(self, ctx: Context) -> list[Pin]:
         """By the containers' own image ids: the tags may have moved already."""

@@ -112,8 +112,6 @@ class StepModel(BaseModel):
     """How often a TransientError is tried in all."""
     alters: ClassVar[bool] = True
     """Whether apply alters the app: a failure before the first such step needs no way back."""
-    redo_after: ClassVar[float | None] = None
-    """Seconds after which a resumed run does this again, as long as it is still in the same phase."""
 
     def describe(self) -> str:
         raise NotImplementedError

@@ -5,6 +5,7 @@ from typing import Literal
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.batches import await_batch, batches
 from upgrader.steps.points import Points
 from upgrader.steps.swap import mounted_files, to_swap
 from upgrader.steps.way import Way, saved_model
@@ -40,7 +41,7 @@ class ComposeUp(StepModel):
             return found
         point = Points(ctx.app.home).load(ctx.run.id)
         files = ctx.world.git.changed_files(point.commit, ctx.world.git.head())
-        return to_swap(ctx, saved_model(ctx, point), ctx.world.model, files, {})
+        return to_swap(ctx, saved_model(ctx, point) or ctx.world.model, ctx.world.model, files, {})
 
     def _force(self, ctx: Context, services: dict[str, str]) -> list[str]:
         """Services that Compose itself would leave as they are, because only a mounted file changed."""
@@ -56,7 +57,12 @@ class ComposeUp(StepModel):
         before = ctx.run.before(self.id)
         # what was needed when we first looked, and what a cut-off attempt left undone
         services = list(dict.fromkeys([*before["services"], *self._services(ctx)]))
-        ctx.world.compose.up(services, force=before["force"])
+        model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
+        left = batches(model, services)
+        while left:
+            batch = left.pop(0)
+            ctx.world.compose.up(batch, force=[name for name in before["force"] if name in batch])
+            await_batch(ctx, model, batch, [name for later in left for name in later])
         if ctx.run.kind == "rollback":
             _stop_strangers(ctx)
         return {"services": services}
@@ -82,8 +88,8 @@ def _going_back(ctx: Context) -> dict[str, str]:
         again = {name: why for name, why in touched.items() if name in way.model.services}
         found = {**dict.fromkeys(again, "was swapped"), **found}
     else:
-        now = saved_model(ctx, way.own_point) if not ctx.planning else ctx.world.model
-        found = to_swap(ctx, now, way.model, files, images)
+        now = ctx.world.model_if_any if ctx.planning else saved_model(ctx, way.own_point)
+        found = to_swap(ctx, now or way.model, way.model, files, images)
     return {name: why for name, why in found.items() if name in way.point.running}
 
 

@@ -36,6 +36,11 @@ def to_swap(ctx: Context, old: Model, new: Model, files: list[str], images: Mapp
     return found
 
 
+def serves(container: Container) -> bool:
+    """Whether it runs, and nothing says that it is not well."""
+    return container.running and not container.oneoff and container.health in ("", "healthy", "starting")
+
+
 def outdated(container: Container, model: Model, name: str, image: str | None) -> str:
     """What of the running container is not as the model wants it, as far as can be seen; never a value."""
     if image is not None and container.image_id != image:

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from upgrader.errors import RefusedError
 from upgrader.model.manifest import RestorePoint, SavedDatabase
 from upgrader.model.run import Run
 from upgrader.steps.base import Context
@@ -38,7 +39,12 @@ class Way:
     @cached_property
     def model(self) -> Model:
         """What Compose made of the files when the restore point was made."""
-        return saved_model(self.ctx, self.point)
+        model = saved_model(self.ctx, self.point)
+        if model is None:
+            raise RefusedError(
+                f"the restore point {self.point.id} has no Compose model to go back to", "upgrader history"
+            )
+        return model
 
     @cached_property
     def own_point(self) -> RestorePoint:
@@ -55,7 +61,9 @@ def ledger_digest(server: Server, name: str) -> str:
     return hashlib.sha256(json.dumps(found[1]).encode()).hexdigest() if found else ""
 
 
-def saved_model(ctx: Context, point: RestorePoint) -> Model:
-    assert point.model is not None  # noqa: S101 - every point that we complete has one
+def saved_model(ctx: Context, point: RestorePoint) -> Model | None:
+    """What Compose made of the files then; None where it refused them."""
+    if point.model is None:
+        return None
     path = Points(ctx.app.home).path(point.id) / point.model.path
     return Model.of(json.loads(path.read_text(encoding="utf-8")))

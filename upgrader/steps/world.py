@@ -12,7 +12,7 @@ from pathlib import Path
 from upgrader.env.decide import ComposeEvidence, Decision, decide
 from upgrader.env.document import Document
 from upgrader.env.reconcile import Reconciliation, reconcile
-from upgrader.errors import RefusedError
+from upgrader.errors import RefusedError, UpgraderError
 from upgrader.migrations.review import Review, review
 from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
@@ -134,6 +134,14 @@ class World:
         return model
 
     @cached_property
+    def model_if_any(self) -> Model | None:
+        """The same, or None where Compose refuses the files: a way back does not depend on them."""
+        try:
+            return self.model
+        except UpgraderError:
+            return None
+
+    @cached_property
     def env_path(self) -> Path:
         return self.app.stack.directory / self.app.stack.env_file
 
@@ -143,12 +151,13 @@ class World:
 
     def data_services(self) -> set[str]:
         """Services that are databases: never stopped as writers."""
-        return {spec.service for spec in self.app.databases.values()} | set(self.model.databases())
+        guessed = set(self.model_if_any.databases()) if self.model_if_any else set()
+        return {spec.service for spec in self.app.databases.values()} | guessed
 
     def writers(self) -> list[Container]:
         """Running containers that may write to a database."""
         named = set(self.app.writers)
-        quiet = self.data_services() | self.model.one_shots()
+        quiet = self.data_services() | (self.model_if_any.one_shots() if self.model_if_any else set())
         return [
             c
             for c in self.containers
