@@ -27,8 +27,8 @@ from upgrader.playbook.hooks import with_hooks
 from upgrader.playbook.load import Playbook, from_frozen, from_text, load
 from upgrader.playbook.resolve import bind as fill_names
 from upgrader.playbook.resolve import resolve_app
-from upgrader.steps import KINDS
 from upgrader.steps.base import Ask, Context, Options, Question, StepModel
+from upgrader.steps.kinds import KINDS
 from upgrader.steps.world import Scratch, World
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
@@ -221,6 +221,10 @@ def _resolve(playbook: Playbook, common: Common, redactor: Redactor) -> App:
     env = Document.parse(data, playbook.facts.stack.env.file).values()
     redactor.learn(secrets_in(env))
     app = resolve_app(playbook, directory, env, root(os.environ))
+    specs = app.databases.values()
+    redactor.publish(
+        [app.name, app.stack.project, *(s.service for s in specs), *(s.name for s in specs), *(s.user for s in specs)]
+    )
     stack = app.stack
     if common.project:
         stack = replace(stack, project=common.project)

@@ -71,18 +71,18 @@ class Engine:
                     continue
 
     def emit(self, event: e.Event) -> None:
-        """Clean, then remember, then show. A fact that the redactor would alter is a bug, and raises."""
-        clean = self.redactor.value(e.to_json(event))
-        for name in ("facts", "before"):
-            if name in clean and clean[name] != self._plain(getattr(event, name)):
-                msg = f"a secret in the {name} of {getattr(event, 'step', event)}"
-                raise RuntimeError(msg)
-        heard = e.from_json(clean)
+        """Clean, then remember, then show.
+
+        Facts are references: they are remembered as they are, and a secret among them is a bug, and raises.
+        """
+        record = e.to_json(event)
+        facts = {name: record[name] for name in ("facts", "before", "arguments") if name in record}
+        if self.redactor.holds(facts):
+            msg = f"a secret in the facts of {getattr(event, 'step', type(event).__name__)}"
+            raise RuntimeError(msg)
+        heard = e.from_json({**self.redactor.value(record), **Redactor().value(facts)})
         for sink in self.sinks:
             sink(heard)
-
-    def _plain(self, value: object) -> object:
-        return Redactor().value(value)
 
     def _run(self) -> Run:
         assert self.journal.run is not None  # noqa: S101 - RunStarted is the first event of every journal

@@ -20,6 +20,10 @@ class JournalError(UpgraderError):
     """A journal that cannot be believed."""
 
 
+class EmptyJournalError(JournalError):
+    """A journal without a whole line: its run was cut off before it began."""
+
+
 def now() -> str:
     """This moment, UTC, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -101,7 +105,7 @@ def _read(path: Path) -> tuple[list[Record], int]:
             ) from error
         whole = end
     if not records:
-        raise JournalError(f"{path}: the journal is empty", f"upgrader abandon, or remove {path.parent} by hand")
+        raise EmptyJournalError(f"{path}: the journal is empty", f"nothing was done in this run: rm -r {path.parent}")
     return records, whole
 
 

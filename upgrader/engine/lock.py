@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ def hold(home: Path, *, run: str = "", patience: float = 0.0) -> Iterator[int]:
 
 def describe(home: Path, *, run: str = "", phase: str = "") -> None:
     """Text for people about who holds the lock: never evidence."""
-    info = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time(), "run": run, "phase": phase}
+    info = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.time(), "run": run, "phase": phase}
     temporary = home / f"lock.info.{os.getpid()}"
     temporary.write_text(json.dumps(info), encoding="utf-8")
     temporary.chmod(0o600)
@@ -80,7 +79,7 @@ def _take(descriptor: int, home: Path, patience: float) -> None:
 
 
 def _alive(info: dict[str, Any]) -> bool:
-    if info.get("host") != socket.gethostname():
+    if info.get("host") != os.uname().nodename:
         return True
     try:
         os.kill(int(info["pid"]), 0)

@@ -1,8 +1,8 @@
 """Where runs and restore points of one app live, and how they are listed."""
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ class State:
 
     def new_run(self) -> Path:
         """A fresh run directory, named `<UTC time>-<4 hex>`, with `logs/` in it."""
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(2).hex()}"
         directory = self.runs / name
         for made in (directory, directory / "logs"):
             make_private(made)
@@ -54,8 +54,9 @@ class State:
             return
         for directory in sorted(self.runs.iterdir()):
             path = directory / "journal.jsonl"
-            if path.exists() and path.stat().st_size:
-                yield Run.replay(journal.read(path))
+            if path.exists():
+                with suppress(journal.EmptyJournalError):
+                    yield Run.replay(journal.read(path))
 
     def unfinished(self) -> list[Run]:
         return [run for run in self.all() if run.unfinished]

@@ -29,17 +29,20 @@ class DatabaseCopy(StepModel):
         if mode != "offline":
             return Satisfied("not needed: only additions are to come")
         copies = {spec.id: _name(ctx, spec, "before") for spec in ctx.app.databases.values()}
-        missing = [spec.id for spec in ctx.app.databases.values() if not ctx.world.server(spec).exists(copies[spec.id])]
-        if not missing:
+        if all(self._is_there(ctx, spec, copies[spec.id]) for spec in ctx.app.databases.values()):
             return Satisfied("they are there", {"copies": copies})
         return Needed(", ".join(copies.values()), {"copies": copies})
+
+    def _is_there(self, ctx: Context, spec: DatabaseSpec, copy: str) -> bool:
+        """Whether the copy is there and its original open again: cut off in between, it would stay shut."""
+        server = ctx.world.server(spec)
+        return server.exists(copy) and server.is_open(ctx.world.database(spec))
 
     def apply(self, ctx: Context) -> Facts:
         copies: dict[str, str] = {}
         for spec in ctx.app.databases.values():
             server, copy = ctx.world.server(spec), _name(ctx, spec, "before")
-            if not server.exists(copy):
-                server.copy(ctx.world.database(spec), copy)
+            server.copy(ctx.world.database(spec), copy)  # one that is there stays as it is; the original is opened
             copies[spec.id] = copy
         return {"copies": copies}
 
@@ -55,9 +58,20 @@ class DatabaseStart(StepModel):
     def check(self, ctx: Context) -> Verdict:
         half = ctx.world.docker.half_replaced(ctx.app.stack.project)
         down = [spec.service for spec in ctx.app.databases.values() if ctx.world.running(spec.service) is None]
-        if not half and not down:
-            return Satisfied("they run")
-        return Needed(", ".join([*(container.name for container in half), *down]))
+        if half or down:
+            return Needed(", ".join([*(container.name for container in half), *down]))
+        if shut := self._shut(ctx):
+            return Needed(f"open {', '.join(shut)} again")
+        return Satisfied("they run")
+
+    def _shut(self, ctx: Context) -> list[str]:
+        """Databases that a cut-off copy or swap of ours left closed to connections."""
+        found = []
+        for spec in ctx.app.databases.values():
+            server, name = ctx.world.server(spec), ctx.world.database(spec)
+            if server.exists(name) and not server.is_open(name):
+                found.append(name)
+        return found
 
     def apply(self, ctx: Context) -> Facts:
         repaired = ctx.world.docker.repair_half_replaced(ctx.app.stack.project)
@@ -70,7 +84,10 @@ class DatabaseStart(StepModel):
             ctx.world.docker.start(down)
         fresh = ctx.world.using(ctx.shell)
         for spec in ctx.app.databases.values():
-            fresh.server(spec).require()
+            server, name = fresh.server(spec), fresh.database(spec)
+            server.require()
+            if server.exists(name) and not server.is_open(name):
+                server.let_in(name)
         return {"repaired": repaired, "started": len(down)}
 
 

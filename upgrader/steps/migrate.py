@@ -50,7 +50,8 @@ class Migrate(StepModel):
     def apply(self, ctx: Context) -> Facts:
         docker, name, service = ctx.world.docker, container_name(ctx), self._service(ctx)
         limit = ctx.app.migrations.timeout
-        if docker.container(name) is None:
+        made = docker.container(name)
+        if made is None or made.state == "created":
             ctx.world.compose.run_detached(service, name)
         else:
             ctx.say(f"attached to {name}, which an earlier process started")

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,8 @@ class Points:
 
     def begin(self, point_id: str) -> Path:
         """An empty directory to fill; what a cut-off attempt left in it is thrown away."""
+        import shutil
+
         partial = self.directory / f"{point_id}{PARTIAL}"
         shutil.rmtree(partial, ignore_errors=True)
         for made in (partial, partial / "files", partial / "databases"):

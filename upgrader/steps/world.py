@@ -131,6 +131,7 @@ class World:
         model = self.compose.model()
         for service in model.services.values():
             self.shell.redactor.learn(secrets_in({key: value or "" for key, value in service.environment.items()}))
+        self.shell.redactor.publish([model.project, *model.services])
         return model
 
     @cached_property

@@ -1,0 +1,43 @@
+"""The vocabulary of playbooks: `KINDS` is the whole of it, what `uses:` names on the left."""
+
+from upgrader.steps.backup import Backup
+from upgrader.steps.base import StepModel
+from upgrader.steps.compose_up import ComposeUp
+from upgrader.steps.database import DatabaseCopy, DatabaseStage, DatabaseStart, DatabaseSwap
+from upgrader.steps.env_reconcile import EnvReconcile, EnvRestore
+from upgrader.steps.finish import Command, Confirm, Evidence, PointVerify
+from upgrader.steps.git_checkout import GitCheckout, GitRestore
+from upgrader.steps.health import Health
+from upgrader.steps.images import ComposeBuild, ComposePull, ImagesRestore
+from upgrader.steps.migrate import Migrate
+from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
+from upgrader.steps.writers import WritersStop
+
+KINDS: dict[str, type[StepModel]] = {
+    "preflight.host": Host,
+    "preflight.checkout": Checkout,
+    "preflight.stack": StackCheck,
+    "preflight.databases": Databases,
+    "preflight.target": Target,
+    "preflight.disk": Disk,
+    "backup": Backup,
+    "git.checkout": GitCheckout,
+    "env.reconcile": EnvReconcile,
+    "compose.pull": ComposePull,
+    "compose.build": ComposeBuild,
+    "writers.stop": WritersStop,
+    "database.copy": DatabaseCopy,
+    "migrate": Migrate,
+    "compose.up": ComposeUp,
+    "health": Health,
+    "confirm": Confirm,
+    "restorepoint.verify": PointVerify,
+    "evidence": Evidence,
+    "database.start": DatabaseStart,
+    "database.stage": DatabaseStage,
+    "database.swap": DatabaseSwap,
+    "git.restore": GitRestore,
+    "env.restore": EnvRestore,
+    "images.restore": ImagesRestore,
+    "command": Command,
+}
