@@ -76,6 +76,7 @@ class Desk:
             say=lambda _text: None,
             ask=self.ask,
             now=now,
+            past=lambda: list(self.state.all()),
             planning=planning,
         )
 

@@ -1,6 +1,6 @@
 """Steps: the vocabulary of playbooks; their contract, and the context that they work in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -87,6 +87,8 @@ class Context:
     ask: Ask
     now: Callable[[], str]
     """UTC, ISO 8601."""
+    past: Callable[[], Sequence[Run]] = tuple
+    """Every run of this app, oldest first."""
     planning: bool = False
     """Whether only a plan is made: later steps are asked before earlier ones have acted."""
 

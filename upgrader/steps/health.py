@@ -50,6 +50,7 @@ class Health(StepModel):
             fingerprint = seen
             if since is not None and now - since >= spec.stable_for:
                 return {
+                    "first": round(since - started, 1),
                     "healthy": sorted({c.service for c in containers if c.state == "running"}),
                     "after": round(now - started, 1),
                 }

@@ -16,8 +16,10 @@ from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
 from upgrader.steps.way import Way
 
-RESTART = 3.0
+SWAP = 3.0
 """Seconds that a swap of containers is expected to take where nothing better is known."""
+COPIED = 400 << 20
+"""Bytes a second of an in-server copy, cautiously."""
 
 
 def upgrade_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -> Plan:
@@ -164,15 +166,35 @@ def _databases(ctx: Context) -> list[str]:
 
 
 def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
-    """How long the app is expected not to answer; seconds."""
-    data = sum(ctx.world.server(s).size(ctx.world.database(s)) for s in ctx.app.databases.values())
-    if ctx.world.migrations.mode == "offline":
-        return RESTART + 2 + data / (
-            400 << 20
-        ), "the migrations run while writers are stopped; their own time comes on top"
-    if not recreate:
+    """How long the app is expected not to answer, in seconds, and what that rests on."""
+    if not recreate and ctx.world.migrations.mode != "offline":
         return 0.0, "no container is swapped"
-    return RESTART, "the swap; migrations run while the old version serves"
+    known = _measured(ctx, "upgrade")
+    swap, source = (
+        (known, "as the last upgrade took") if known is not None else (SWAP, "a guess: nothing is measured yet")
+    )
+    if ctx.world.migrations.mode != "offline":
+        return swap, f"the swap, {source}; migrations run while the old version serves"
+    data = sum(ctx.world.server(s).size(ctx.world.database(s)) for s in ctx.app.databases.values())
+    migrations = _measured_migrations(ctx)
+    apart = "" if migrations else "; how long the migrations themselves take is not known"
+    return swap + data / COPIED + migrations, f"writers are stopped; the swap {source}, and the copy of the data{apart}"
+
+
+def _measured(ctx: Context, kind: str) -> float | None:
+    """How long the last swap that went well took, up to the first moment that everything was healthy; seconds."""
+    for run in reversed(ctx.past()):
+        if run.kind == kind and run.outcome == "done" and run.facts("compose.up").get("services"):
+            steps = ("writers.stop", "database.swap", "git.restore", "env.restore", "images.restore", "compose.up")
+            swap = sum(run.steps[name].seconds for name in steps if name in run.steps)
+            return round(swap + float(run.facts("health").get("first", 0.0)), 1)
+    return None
+
+
+def _measured_migrations(ctx: Context) -> float:
+    """How long the last migrations took; seconds, 0 where that is not known."""
+    past = [run.steps["migrate"].seconds for run in ctx.past() if run.outcome == "done" and "migrate" in run.steps]
+    return past[-1] if past else 0.0
 
 
 def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -> Plan:
@@ -197,6 +219,7 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
                 if now != then.get(table, 0):
                     exact = counts[table].exact if table in counts else True
                     losses.append(Loss(name, table, then.get(table, 0), now, exact))
+    known = _measured(ctx, "rollback")
     return Plan(
         kind="rollback",
         project=ctx.app.stack.project,
@@ -210,8 +233,9 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         losses=tuple(losses),
         notes=tuple(notes),
         images=tuple(_pinned(ctx)),
-        downtime=RESTART,
-        downtime_why="the swap of databases and containers; the dump is restored while the app serves",
+        downtime=known if known is not None else SWAP,
+        downtime_why="the swap of databases and containers; the dump is restored while the app serves"
+        + ("" if known is None else ", as the last rollback took"),
     )
 
 

@@ -27,6 +27,8 @@ from upgrader.tools.shell import Shell
 
 EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
 PROJECT_LABEL = "com.docker.compose.project"
+_NOTES = (".json", ".toml", ".md", ".txt", ".keep", ".gitkeep")
+"""What lies beside migrations and does not run; Drizzle's journal changes with each of its releases."""
 
 
 class Scratch:
@@ -314,17 +316,18 @@ def _judge(world: World) -> Migrations:
         return Migrations("offline", f"{changed[0]} was changed after its release", files)
     for path in files:
         if path.endswith(".sql"):
-            judged: Review = review(path, world.git.read(world.target, path) or b"")
-            if not judged.additive:
-                return Migrations("offline", f"{path}: {judged.why}", files)
-    if any(not path.endswith((".sql", ".json", ".toml", ".md", ".txt", ".keep", ".gitkeep")) for path in files):
+            found: Review = review(path, world.git.read(world.target, path) or b"")
+            if not found.additive:
+                return Migrations("offline", f"{path}: {found.why}", files)
+    if any(not path.endswith(".sql") for path in files):
         return Migrations("offline", "some migrations are not SQL and were not judged", files)
     return Migrations("online", "only additions: the old version keeps serving" if files else "no new files", files)
 
 
 def _new_files(world: World) -> tuple[str, ...]:
-    """Files under the migrations path that the target adds or changes."""
+    """Migrations that the target adds or changes."""
     if not world.migrations_path:
         return ()
     prefix = world.migrations_path + "/"
-    return tuple(sorted(p for p in world.git.changed_files(world.origin, world.target) if p.startswith(prefix)))
+    paths = world.git.changed_files(world.origin, world.target)
+    return tuple(sorted(path for path in paths if path.startswith(prefix) and not path.endswith(_NOTES)))
