@@ -18,8 +18,8 @@ def review(path: str, sql: bytes) -> Review:
     """Judge a migration file. Whatever is not known to be additive is not.
 
     Additive: new tables, types, sequences, schemas, extensions, views, comments and indexes; new columns that old
-    INSERT statements need not know; rows into tables; SELECTs of pg_sleep. Anything that is not plain SQL is not
-    judged, but refused.
+    INSERT statements need not know; new values of enums; rows into new tables; SELECTs of pg_sleep. Anything that is
+    not plain SQL is not judged, but refused.
     """
     from pglast import parse_sql
     from pglast.parser import ParseError
@@ -105,7 +105,13 @@ def _alter(node: Any, made: set[str]) -> str:
     return ""
 
 
+def _enum(node: Any, _made: set[str]) -> str:
+    # a new value is written by the new version only
+    return f"it renames the enum value {node.oldVal}" if node.oldVal else ""
+
+
 _JUDGES: dict[str, Callable[[Any, set[str]], str]] = {
+    "AlterEnumStmt": _enum,
     "IndexStmt": _index,
     "InsertStmt": _insert,
     "SelectStmt": _select,

@@ -316,9 +316,9 @@ def _judge(world: World) -> Migrations:
         return Migrations("offline", f"{changed[0]} was changed after its release", files)
     for path in files:
         if path.endswith(".sql"):
-            found: Review = review(path, world.git.read(world.target, path) or b"")
-            if not found.additive:
-                return Migrations("offline", f"{path}: {found.why}", files)
+            judged: Review = review(path, world.git.read(world.target, path) or b"")
+            if not judged.additive:
+                return Migrations("offline", f"{path}: {judged.why}", files)
     if any(not path.endswith(".sql") for path in files):
         return Migrations("offline", "some migrations are not SQL and were not judged", files)
     return Migrations("online", "only additions: the old version keeps serving" if files else "no new files", files)
