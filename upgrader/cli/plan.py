@@ -50,7 +50,8 @@ def plan(
         to=to, keep_local_changes=keep_local_changes, online="always" if online else "never" if offline else ""
     )
     try:
-        made, _ = upgrade_plan(desk, options)
+        with say.looking(desk) as tick:
+            made, _ = upgrade_plan(desk, options, tick)
     finally:
         desk.scratch.close()
     say.plan_answer(desk, made)

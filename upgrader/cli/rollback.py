@@ -82,9 +82,12 @@ def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False,
     target = {"commit": point.commit, "name": point.version, "kind": "commit"}
     options = Options(point=point.id, data=data, origin=origin, target=target)
     with desk.session() as session:
-        made = rollback_plan(desk, desk.planning("rollback", options, parent))
+        with say.looking(desk) as tick:
+            made = rollback_plan(desk, desk.planning("rollback", options, parent), tick)
         say.plan(desk, made)
         refuse(made)
+        if made.nothing:
+            return 0
         agree(desk, _question(made))
         title = f"Return to {point.version}" if undo else f"Go back to {point.version}"
         return say.outcome(desk, session.start("rollback", options, title, made, of=parent))

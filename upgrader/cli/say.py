@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from upgrader.cli.wiring import Desk
 from upgrader.engine.runner import Outcome
@@ -27,6 +29,22 @@ def tell(text: str) -> None:
 def out(text: str) -> None:
     """The command's answer: stdout."""
     print(text, flush=True)  # noqa: T201 - the command line's own voice
+
+
+@contextmanager
+def looking(desk: Desk) -> Iterator[Callable[[str], None]]:
+    """Shows on a terminal what is being looked at, in one line that goes away again."""
+    shown = desk.common.output in ("auto", "live") and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    def show(title: str) -> None:
+        if shown:
+            print(f"\r\x1b[2K  {title} …", end="", file=sys.stderr, flush=True)  # noqa: T201 - one line, drawn over
+
+    try:
+        yield show
+    finally:
+        if shown:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)  # noqa: T201 - and gone
 
 
 def plan(desk: Desk, made: Plan) -> None:

@@ -92,7 +92,8 @@ def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = 
     agree_to_derived(desk)
     with desk.session() as session:
         guard(desk)
-        made, options = upgrade_plan(desk, options)
+        with say.looking(desk) as tick:
+            made, options = upgrade_plan(desk, options, tick)
         refuse_stale(saved or {}, made.fingerprint)
         if made.refusals:
             say.plan(desk, made)
