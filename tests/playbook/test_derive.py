@@ -8,7 +8,7 @@ from upgrader.errors import RefusedError
 from upgrader.playbook.derive import ComposeFacts, derive
 from upgrader.playbook.load import from_text
 from upgrader.playbook.resolve import resolve_app
-from upgrader.steps import KINDS
+from upgrader.steps.kinds import KINDS
 
 HERE = Path("/srv/ledgerly")
 FULL = ComposeFacts(

@@ -11,7 +11,7 @@ from tests.playbook.kinds import KINDS
 from upgrader.playbook.editor import schema
 from upgrader.playbook.inherit import shipped
 from upgrader.playbook.schema import seconds
-from upgrader.steps import KINDS as REAL
+from upgrader.steps.kinds import KINDS as REAL
 
 CASES = Path(__file__).parent / "cases"
 

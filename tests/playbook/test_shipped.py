@@ -7,7 +7,7 @@ import pytest
 from upgrader.playbook.inherit import is_shipped, names, shipped
 from upgrader.playbook.load import from_frozen, load
 from upgrader.playbook.resolve import resolve_app
-from upgrader.steps import KINDS
+from upgrader.steps.kinds import KINDS
 
 
 @pytest.mark.parametrize("name", names())

@@ -77,7 +77,7 @@ def schema() -> int:
     import json
 
     from upgrader.playbook.editor import schema as make
-    from upgrader.steps import KINDS
+    from upgrader.steps.kinds import KINDS
 
     typer.echo(json.dumps(make(KINDS), indent=1))
     return 0
@@ -86,7 +86,7 @@ def schema() -> int:
 def _load(ctx: typer.Context, name: str, directory: Path | None) -> "tuple[Playbook, str]":
     """The playbook and its text; the text is empty for one that no file holds."""
     from upgrader.playbook.load import load
-    from upgrader.steps import KINDS
+    from upgrader.steps.kinds import KINDS
 
     if name:
         playbook = load(name, KINDS)

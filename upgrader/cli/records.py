@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from upgrader.cli.common import Common
+from upgrader.cli.chosen import Common
 from upgrader.engine.state import State, root
 from upgrader.errors import RefusedError
 

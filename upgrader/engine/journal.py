@@ -5,7 +5,6 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ class EmptyJournalError(JournalError):
 
 def now() -> str:
     """This moment, UTC, ISO 8601 with milliseconds."""
+    from datetime import UTC, datetime
+
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from upgrader.engine import journal
@@ -42,17 +41,19 @@ class State:
 
     def new_run(self) -> Path:
         """A fresh run directory, named `<UTC time>-<4 hex>`, with `logs/` in it."""
+        from datetime import UTC, datetime
+
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(2).hex()}"
         directory = self.runs / name
         for made in (directory, directory / "logs"):
             make_private(made)
         return directory
 
-    def all(self) -> Iterator[Run]:
-        """Every run, oldest first. A directory whose run never wrote its first line is not one."""
+    def all(self, *, newest_first: bool = False) -> Iterator[Run]:
+        """Every run, oldest first, read one by one. A directory whose run never wrote its first line is not one."""
         if not self.runs.is_dir():
             return
-        for directory in sorted(self.runs.iterdir()):
+        for directory in sorted(self.runs.iterdir(), reverse=newest_first):
             path = directory / "journal.jsonl"
             if path.exists():
                 with suppress(journal.EmptyJournalError):

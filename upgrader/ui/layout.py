@@ -1,6 +1,5 @@
 """Lays a line of telling out in columns, as spans of text with a style, and paints spans with ANSI colours."""
 
-import textwrap
 from collections.abc import Iterable
 
 from upgrader.ui.words import OUTPUT, Line
@@ -63,4 +62,6 @@ def _tidy(spans: list[Span]) -> list[Span]:
 
 def wrapped(text: str, width: int) -> list[str]:
     """The text in pieces that fit the width; none for no text."""
+    import textwrap
+
     return textwrap.wrap(text, width, break_on_hyphens=False) if text else []

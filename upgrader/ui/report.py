@@ -1,11 +1,10 @@
 """Reports: a plan, the history, one run, the status of an app."""
 
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from upgrader.model.duration import duration, plural, size
 from upgrader.model.manifest import RestorePoint
-from upgrader.model.plan import Plan, Row
 from upgrader.model.run import Run, StepState
 from upgrader.ui.layout import Span, paint, wrapped
 from upgrader.ui.outlet import Outlet
@@ -22,15 +21,18 @@ from upgrader.ui.words import (
     outcome_words,
 )
 
+if TYPE_CHECKING:
+    from upgrader.model.plan import Plan, Row
 
-def show_plan(plan: Plan, stream: TextIO | None, *, color: bool = False, width: int = 80) -> None:
+
+def show_plan(plan: "Plan", stream: TextIO | None, *, color: bool = False, width: int = 80) -> None:
     """Print what `str(plan)` says, wrapped within the width, with the grave things in red."""
     outlet = Outlet(stream)
     for spans in plan_rows(plan, width):
         outlet.line(paint(spans, color=color).rstrip())
 
 
-def plan_rows(plan: Plan, width: int) -> Iterator[list[Span]]:
+def plan_rows(plan: "Plan", width: int) -> Iterator[list[Span]]:
     """The plan from top to bottom."""
     yield [(clean(plan.headline), "bold")]
     yield [("  ", ""), (clean(plan.origin), "dim")]
@@ -45,7 +47,7 @@ def plan_rows(plan: Plan, width: int) -> Iterator[list[Span]]:
     yield [(clean(plan.conclusion), "bold red" if plan.refusals else "bold")]
 
 
-def _cells(row: Row, widths: Sequence[int], width: int) -> Iterator[list[Span]]:
+def _cells(row: "Row", widths: Sequence[int], width: int) -> Iterator[list[Span]]:
     """A row whose last cell wraps below itself."""
     *firsts, last = (clean(cell) for cell in row)
     head: list[Span] = [("  ", "")]
@@ -142,7 +144,7 @@ def status_screen(
     return "\n".join([*lines, columns(rows)])
 
 
-def columns(rows: Sequence[Row]) -> str:
+def columns(rows: Sequence["Row"]) -> str:
     """Rows as aligned text; the last column is left ragged."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return "\n".join(
