@@ -41,8 +41,11 @@ def upgrade_plan(desk: Desk, options: Options, tick: Tick = lambda _text: None) 
 def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> Plan:
     from upgrader.steps.survey import rollback_plan as survey
 
-    steps = verdicts(desk.procedure("rollback"), ctx, tick)
-    return survey(ctx, steps, desk.playbook.name)
+    procedure = desk.procedure("rollback")
+    plan = survey(ctx, verdicts(procedure, ctx, tick), desk.playbook.name)
+    idle = {step.id for steps in procedure.values() for step in steps if not step.alters or step.uses == "command"}
+    needed = {step.id for step in plan.steps if step.verdict == "needed"}
+    return replace(plan, nothing=not plan.refusals and needed <= idle)
 
 
 def refuse(plan: Plan) -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from upgrader.errors import StepError
 from upgrader.model.app import HealthCheck
@@ -21,6 +21,8 @@ INTERVAL = 0.25
 
 class Health(StepModel):
     """Wait until everything is healthy, and has been so for the stability window."""
+
+    alters: ClassVar[bool] = False
 
     uses: Literal["health"]
 
