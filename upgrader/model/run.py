@@ -77,6 +77,11 @@ class Run:
         state = self.steps.get(step)
         return state is not None and state.state in ("started", "finished", "failed") and bool(state.phase)
 
+    def cut_off(self, step: str) -> bool:
+        """Whether the step began to change the world and never came to its end."""
+        state = self.steps.get(step)
+        return state is not None and state.state in ("started", "failed") and bool(state.phase)
+
     def failed_step(self) -> tuple[str, StepState] | None:
         for name, state in self.steps.items():
             if state.state == "failed":

@@ -3,11 +3,13 @@
 import hashlib
 from typing import Literal
 
+from upgrader.env.document import Document
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way
+from upgrader.tools.envfile import append_to, replace_exactly
 
 
 class EnvReconcile(StepModel):
@@ -27,8 +29,6 @@ class EnvReconcile(StepModel):
         return Needed(f"append {', '.join(plan.result.appended)}", {"size": len(ctx.world.env_bytes)})
 
     def apply(self, ctx: Context) -> Facts:
-        from upgrader.tools.envfile import append_to
-
         plan = ctx.world.env_plan
         assert plan is not None  # noqa: S101 - check would have been satisfied
         ctx.shell.redactor.learn(plan.result.secrets)
@@ -48,39 +48,65 @@ class EnvRestore(StepModel):
         return "Put the env file back"
 
     def check(self, ctx: Context) -> Verdict:
-        saved = _saved_env(ctx)
-        if saved is None or ctx.world.env_bytes == saved:
+        saved, now = _saved_env(ctx), ctx.world.env_bytes
+        if saved is None or now == saved:
             return Satisfied("it is as it was")
-        if not self._ours(ctx, saved):
-            return Satisfied("it was edited since: kept as it is (the old one is in the restore point)", {"kept": True})
-        return Needed("take back what was appended", {"size": len(ctx.world.env_bytes)})
-
-    def _ours(self, ctx: Context, saved: bytes) -> bool:
-        """Whether the upgrade alone made the difference (or an undone rollback takes it back)."""
-        parent = Way(ctx).parent
-        now = ctx.world.env_bytes
-        if parent is None:
-            return now.startswith(saved) or saved.startswith(now)
-        wrote = parent.facts("env.reconcile").get("sha256")
-        if wrote is None:
-            # cut off right after the write: the old bytes are a prefix, and the block names the run's target
-            return now.startswith(saved) or saved.startswith(now)
-        return bool(digest(now) == wrote)
+        if _all_ours(ctx, saved):
+            return Needed("take back what was appended" if now.startswith(saved) else "as it was", {"size": len(now)})
+        if lacking := _lacking(ctx, saved):
+            return Needed(f"it was edited since: kept, {', '.join(lacking)} appended again", {"size": len(now)})
+        return Satisfied("it was edited since: kept as it is (the old one is in the restore point)", {"kept": True})
 
     def apply(self, ctx: Context) -> Facts:
-        from upgrader.tools.envfile import replace_exactly
-
-        saved = _saved_env(ctx)
+        saved, now = _saved_env(ctx), ctx.world.env_bytes
         assert saved is not None  # noqa: S101 - check would have been satisfied
-        replace_exactly(ctx.world.env_path, ctx.world.env_bytes, saved)
+        if not ctx.world.env_path.exists():
+            ctx.world.env_path.touch(mode=0o600)
+        if not _all_ours(ctx, saved):
+            lines = b"\n".join(_lacking(ctx, saved).values()) + b"\n"
+            saved = now + (b"" if now.endswith(b"\n") or not now else b"\n") + lines
+        replace_exactly(ctx.world.env_path, now, saved)
         return {"sha256": digest(saved), "size": len(saved)}
 
 
-def _saved_env(ctx: Context) -> bytes | None:
-    point = Way(ctx).point
-    root = Points(ctx.app.home).path(point.id)
+def _lacking(ctx: Context, saved: bytes) -> dict[str, bytes]:
+    """Keys of the saved env file that the present one has not, and their lines as they stood."""
+    now = Document.parse(ctx.world.env_bytes, ctx.app.stack.env_file)
+    entries = Document.parse(saved, ctx.app.stack.env_file).entries
+    return {entry.key: saved[entry.start : entry.end].rstrip(b"\r\n") for entry in entries if entry.key not in now}
+
+
+def _all_ours(ctx: Context, saved: bytes) -> bool:
+    """Whether nobody but our own runs has written the env file since the restore point was made."""
+    now, runs = ctx.world.env_bytes, [run for run in ctx.past() if run.id != ctx.run.id]
+    began = next((index for index, run in enumerate(runs) if run.id == Way(ctx).point.run), None)
+    if began is None or not now:
+        return not now
+    if runs[began].cut_off("env.reconcile"):
+        # the write may have happened, and nobody could say so: what it leaves begins with the old bytes
+        return now.startswith(saved)
+    expected = digest(saved)
+    for run in runs[began:]:
+        if found := _env_of(ctx, run.id):
+            if digest(found) != expected:
+                return False
+            wrote = run.facts("env.reconcile").get("sha256") or run.facts("env.restore").get("sha256")
+            expected = str(wrote or expected)
+    return digest(now) == expected
+
+
+def _env_of(ctx: Context, point_id: str) -> bytes | None:
+    """The env file in a restore point; None where there is no such point or it has none."""
+    points = Points(ctx.app.home)
+    if not points.exists(point_id):
+        return None
+    point = points.load(point_id)
     saved = next((file for file in point.files if file.origin == point.env_file), None)
-    return (root / saved.path).read_bytes() if saved else None
+    return (points.path(point_id) / saved.path).read_bytes() if saved else None
+
+
+def _saved_env(ctx: Context) -> bytes | None:
+    return _env_of(ctx, Way(ctx).point.id)
 
 
 def digest(data: bytes) -> str:
