@@ -1,7 +1,10 @@
 """The command line: its commands, and the border where errors become text and an exit code."""
 
+import inspect
 import os
+import re
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,7 +26,6 @@ from upgrader.errors import ExitCode, UpgraderError
 
 app = typer.Typer(
     name="upgrader",
-    help="Take a self-hosted Docker Compose app from one release to the next, and back with its data whole.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # it costs 66 ms, and prints locals: secrets among them
     rich_markup_mode=None,
@@ -41,6 +43,26 @@ app.add_typer(playbook.app, name="playbook")
 app.command("demo")(demo.demo)
 
 
+def _keep_examples(tree: typer.Typer) -> None:
+    """Leave each example on a line of its own: Click would fill them into a paragraph."""
+    for command in tree.registered_commands:
+        command.help = _examples_kept(command.callback)
+    if tree.registered_callback:
+        tree.registered_callback.help = _examples_kept(tree.registered_callback.callback)
+
+
+def _examples_kept(callback: Callable[..., object] | None) -> str:
+    return re.sub(r"^(?=Examples?:$)", "\b\n", inspect.getdoc(callback) or "", flags=re.MULTILINE)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from upgrader import __version__
+
+        typer.echo(f"upgrader {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     ctx: typer.Context,
@@ -48,14 +70,23 @@ def _common(
     project: ProjectOption = "",
     playbook_name: PlaybookOption = "",
     output: OutputOption = "auto",
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", "-V", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
 ) -> None:
-    if version:
-        from upgrader import __version__
+    """Take a self-hosted Docker Compose app from one release to the next, and back with its data whole.
 
-        typer.echo(f"upgrader {__version__}")
-        raise typer.Exit
+    Examples:
+      upgrader plan
+      upgrader upgrade
+      upgrader -C /srv/app rollback
+    """
     ctx.obj = Common(directory=directory, project=project, playbook=playbook_name, output=output)
+
+
+for _tree in (app, history.app, playbook.app):
+    _keep_examples(_tree)
 
 
 def run() -> int:

@@ -7,7 +7,7 @@ import typer
 
 from upgrader.cli import common as c
 
-app = typer.Typer(invoke_without_command=True, help="List the runs of this app, or show one.", rich_markup_mode=None)
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
 @app.callback()

@@ -10,11 +10,20 @@ from upgrader.cli import common as c
 if TYPE_CHECKING:
     from upgrader.playbook.load import Playbook
 
-app = typer.Typer(help="Look at playbooks.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="[NAME]", help="A playbook's name or file; default: the one that fits here.")
 ]
+
+
+@app.callback()
+def playbook() -> None:
+    """Look at playbooks.
+
+    Example:
+      upgrader playbook show rytask --resolved
+    """
 
 
 @app.command("list")
