@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from upgrader.model.duration import plural
 from upgrader.model.events import Facts
+from upgrader.model.manifest import Pin
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.way import Way
@@ -91,19 +92,20 @@ class ImagesRestore(StepModel):
 
     def apply(self, ctx: Context) -> Facts:
         point, docker, model = Way(ctx).point, ctx.world.docker, Way(ctx).model
-        rebuild: list[str] = []
-        fetch: list[str] = []
+        lost: list[Pin] = []
         for pin in point.pins:
-            if docker.image_id(pin.image_id):
-                if docker.image_id(pin.image) != pin.image_id:
-                    docker.tag(pin.image_id, pin.image)
-            elif pin.service in model.services and model.services[pin.service].build:
-                rebuild.append(pin.service)
-            else:
-                fetch.append(pin.service)
+            if docker.image_id(pin.image_id) is None:
+                lost.append(pin)
+            elif docker.image_id(pin.image) != pin.image_id:
+                docker.tag(pin.image_id, pin.image)
+        names = {model.image_of(pin.service) for pin in lost if pin.service in model.services}
+        # one service may run what another builds
+        rebuild = [name for name in built(model) if model.image_of(name) in names]
+        made = {model.image_of(name) for name in rebuild}
+        fetch = [p.service for p in lost if p.service in model.services and model.image_of(p.service) not in made]
         if rebuild:
             ctx.say(f"pins of {', '.join(rebuild)} were pruned: building them from the checkout")
             ctx.world.compose.build(rebuild)
         if fetch:
             ctx.world.compose.pull(fetch)
-        return {"retagged": [p.service for p in point.pins if p.service not in {*rebuild, *fetch}], "rebuilt": rebuild}
+        return {"retagged": [pin.service for pin in point.pins if pin not in lost], "rebuilt": rebuild}
