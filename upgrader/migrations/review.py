@@ -30,7 +30,7 @@ def review(path: str, sql: bytes) -> Review:
     except (UnicodeDecodeError, ParseError) as error:
         return Review(path, additive=False, why=f"cannot be read as SQL: {error}")
     nodes: list[Any] = [statement.stmt for statement in statements]
-    made = {node.relation.relname for node in nodes if type(node).__name__ == "CreateStmt"}
+    made = {_name(node) for node in nodes if type(node).__name__ == "CreateStmt" and not node.if_not_exists}
     for statement in statements:
         if reason := _objection(statement.stmt, made):
             line = text.count("\n", 0, _start(text, statement.stmt_location or 0)) + 1
@@ -49,49 +49,74 @@ def _start(text: str, location: int) -> int:
 _HARMLESS = frozenset(
     {
         "TransactionStmt", "CreateStmt", "CreateSeqStmt", "CreateSchemaStmt", "CreateExtensionStmt", "CreateEnumStmt",
-        "CompositeTypeStmt", "CommentStmt", "ViewStmt", "VariableSetStmt", "DefineStmt", "CreateTableAsStmt",
-        "CreateFunctionStmt", "GrantStmt",
+        "CompositeTypeStmt", "CommentStmt", "ViewStmt", "VariableSetStmt", "DefineStmt", "CreateFunctionStmt",
     }
 )  # fmt: skip
+_QUIET = frozenset({"pg_sleep", "set_config"})
+"""Functions that do nothing to data."""
+
+Name = tuple[str | None, str]
+"""Schema, if one is written, and table."""
 
 
-def _objection(node: Any, made: set[str]) -> str:
+def _name(node: Any) -> Name:
+    return node.relation.schemaname, node.relation.relname
+
+
+def _objection(node: Any, made: set[Name]) -> str:
     """Why this statement is more than an addition, or an empty string."""
     kind = type(node).__name__
     if kind in _HARMLESS:
         return "it replaces a view or function" if getattr(node, "replace", False) else ""
-    judge: Callable[[Any, set[str]], str] | None = _JUDGES.get(kind)
+    judge: Callable[[Any, set[Name]], str] | None = _JUDGES.get(kind)
     return judge(node, made) if judge else f"{kind.removesuffix('Stmt')} is not known to be an addition"
 
 
-def _index(node: Any, made: set[str]) -> str:
+def _effects(node: Any) -> str:
+    """What within a statement does more than read, or an empty string."""
+    from pglast.visitors import Visitor
+
+    parts: list[Any] = []
+
+    class Collector(Visitor):
+        """Sees every part, the statement itself first."""
+
+        def visit(self, _ancestors: Any, part: Any) -> None:
+            parts.append(part)
+
+    Collector()(node)
+    for part in parts[1:]:
+        kind = type(part).__name__
+        if kind in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+            return f"{kind.removesuffix('Stmt')} inside of a query"
+        if kind == "FuncCall" and part.funcname[-1].sval not in _QUIET:
+            return f"{part.funcname[-1].sval}() may have effects"
+    return ""
+
+
+def _index(node: Any, made: set[Name]) -> str:
     # a new rule for rows that the old version writes
-    return (
-        "a unique index can refuse what the old version writes"
-        if node.unique and node.relation.relname not in made
-        else ""
-    )
+    return "a unique index can refuse what the old version writes" if node.unique and _name(node) not in made else ""
 
 
-def _insert(node: Any, made: set[str]) -> str:
-    if node.onConflictClause and int(node.onConflictClause.action) == _ON_CONFLICT_UPDATE:
-        return "INSERT … ON CONFLICT DO UPDATE changes rows"
-    return "" if node.relation.relname in made else "it inserts rows into a table of the old version"
+def _insert(node: Any, made: set[Name]) -> str:
+    return _effects(node) if _name(node) in made else "it inserts rows into a table of the old version"
 
 
-_ON_CONFLICT_UPDATE = 3
+def _select(node: Any, _made: set[Name]) -> str:
+    return _effects(node) or ("SELECT from tables may have effects" if node.fromClause else "")
 
 
-def _select(node: Any, _made: set[str]) -> str:
-    for target in node.targetList or ():
-        value = target.val
-        if type(value).__name__ != "FuncCall" or value.funcname[-1].sval not in ("pg_sleep", "set_config"):
-            return "SELECT of more than pg_sleep may have effects"
-    return "" if not node.fromClause else "SELECT from tables may have effects"
+def _table_as(node: Any, _made: set[Name]) -> str:
+    return _effects(node)
 
 
-def _alter(node: Any, made: set[str]) -> str:
-    if node.relation.relname in made:
+def _grant(node: Any, _made: set[Name]) -> str:
+    return "" if node.is_grant else "REVOKE takes rights away"
+
+
+def _alter(node: Any, made: set[Name]) -> str:
+    if _name(node) in made:
         return ""
     for command in node.cmds:
         subtype = command.subtype.name
@@ -105,12 +130,14 @@ def _alter(node: Any, made: set[str]) -> str:
     return ""
 
 
-def _enum(node: Any, _made: set[str]) -> str:
+def _enum(node: Any, _made: set[Name]) -> str:
     # a new value is written by the new version only
     return f"it renames the enum value {node.oldVal}" if node.oldVal else ""
 
 
-_JUDGES: dict[str, Callable[[Any, set[str]], str]] = {
+_JUDGES: dict[str, Callable[[Any, set[Name]], str]] = {
+    "CreateTableAsStmt": _table_as,
+    "GrantStmt": _grant,
     "AlterEnumStmt": _enum,
     "IndexStmt": _index,
     "InsertStmt": _insert,
