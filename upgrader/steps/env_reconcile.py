@@ -25,8 +25,18 @@ class EnvReconcile(StepModel):
         if plan is None:
             return Satisfied("the app ships no env example")
         if not plan.result.appended:
-            return Satisfied("nothing is missing", {"appended": []})
+            return Satisfied("nothing is missing", self._written(ctx))
         return Needed(f"append {', '.join(plan.result.appended)}", {"size": len(ctx.world.env_bytes)})
+
+    def _written(self, ctx: Context) -> Facts:
+        """What an attempt of this run wrote before it was cut off and could not say so."""
+        now, old = ctx.world.env_bytes, _env_of(ctx, ctx.run.id)
+        if not ctx.run.before(self.id) or old is None or old == now or not now.startswith(old):
+            return {"appended": []}
+        known = Document.parse(old, ctx.app.stack.env_file)
+        entries = Document.parse(now, ctx.app.stack.env_file).entries
+        appended = [entry.key for entry in entries if entry.key not in known]
+        return {"appended": appended, "sha256": digest(now), "size": len(now)}
 
     def apply(self, ctx: Context) -> Facts:
         plan = ctx.world.env_plan
@@ -49,8 +59,10 @@ class EnvRestore(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         saved, now = _saved_env(ctx), ctx.world.env_bytes
-        if saved is None or now == saved:
+        if saved is None:
             return Satisfied("it is as it was")
+        if now == saved:
+            return Satisfied("it is as it was", {"sha256": digest(now), "size": len(now)})
         if _all_ours(ctx, saved):
             return Needed("take back what was appended" if now.startswith(saved) else "as it was", {"size": len(now)})
         if lacking := _lacking(ctx, saved):
