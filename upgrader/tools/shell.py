@@ -215,6 +215,16 @@ class Shell:
             spool.unlink()
 
 
+def attend(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> int:
+    """Run a program on our own terminal, for a person to watch; returns its exit code, or minus the signal's number.
+
+    A Ctrl-C reaches the program too, and it is waited for: whoever wants to outlive one catches the signal.
+    """
+    import subprocess
+
+    return subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL).wait()
+
+
 def collect_spools(logs: Path, redactor: Redactor) -> None:
     """Fold what the children of a killed run printed into the logs, redacted. Call it with the lock held."""
     for spool in sorted(logs.glob(f"*{SPOOL}")):
