@@ -1,0 +1,51 @@
+"""`make bench` and `make bench ONLY=NAME`: measure, print a table, write `build/bench.json`.
+
+`downtime`: how long a client that polls twenty times a second gets no answer while ledgerly is upgraded with a migration of
+15 s; theirs is `git pull && docker compose up -d --build`. `overhead`: of an upgrade with a build of 20 s and that migration,
+the time that upgrader spends by itself; theirs is the whole. `rollback`: back to the old version and its data, 250 MB of it;
+theirs is the documented way: restore the backup, check out, `up -d --build`. `startup-version`, `startup-status`: medians;
+theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 1 GB; theirs is the same with 20 MB.
+
+Each says below the table what its figures contain. A Docker engine is needed for all but the two of start-up.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.bench import downtime, memory, overhead, rollback, startup
+from tests.bench.measurement import Measurement, table, write
+from upgrader.errors import UpgraderError
+
+MEASURES: Mapping[str, Callable[[], Measurement]] = {
+    "startup-version": startup.version,
+    "startup-status": startup.status,
+    "downtime": downtime.measure,
+    "overhead": overhead.measure,
+    "rollback": rollback.measure,
+    "memory": memory.measure,
+}
+REPORT = Path(__file__).parents[2] / "build" / "bench.json"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exits with 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--only", choices=MEASURES, metavar="NAME", help=", ".join(MEASURES))
+    only = parser.parse_args(argv).only
+    found = []
+    for name in [only] if only else MEASURES:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        try:
+            found.append(MEASURES[name]())
+        except UpgraderError as error:
+            print("\n".join([f"{name}: {error.message}", *error.lines]), file=sys.stderr)
+            return 1
+    print(table(found))
+    write(REPORT, found)
+    return 0 if all(measurement.met for measurement in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
