@@ -45,18 +45,18 @@ def rollback(
     ] = False,
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
-    playbook: c.PlaybookOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
     if sum(map(bool, (to, run_id, undo))) > 1:
         raise UsageError("--to, --run and --undo exclude each other", "leave all but one out")
     if data not in ("auto", "restore", "keep"):
         raise UsageError(f"--data {data!r} is none of auto, restore, keep", "upgrader rollback --data keep")
-    from upgrader.cli.wiring import open_app
+    from upgrader.cli.wiring import open_frozen
 
-    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
+    common = c.of(ctx).override(directory=directory, project=project, output=output)
     flags = {"--accept-data-loss": "y"} if accept_data_loss else {}
-    return perform(open_app(common, yes=yes, flags=flags), to=to, run_id=run_id, undo=undo, data=data)
+    desk, _ = open_frozen(common, yes=yes, flags=flags)
+    return perform(desk, to=to, run_id=run_id, undo=undo, data=data)
 
 
 rollback.__doc__ = HELP

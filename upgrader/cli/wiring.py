@@ -16,7 +16,7 @@ from upgrader.engine.engine import Procedure, Sink
 from upgrader.engine.journal import Journal, now
 from upgrader.engine.runner import Session
 from upgrader.engine.signals import Interrupts, caught
-from upgrader.engine.state import State, root
+from upgrader.engine.state import State, recording, root
 from upgrader.env.document import Document
 from upgrader.errors import UpgraderError
 from upgrader.model.app import App, Stack
@@ -97,8 +97,9 @@ class Desk:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """The right to change the app, until it is left. Raises LockedError when somebody else has it."""
-        self.state.make()
-        remember(self.state, self.common.path)
+        with recording(self.state.home):
+            self.state.make()
+            remember(self.state, self.common.path)
         with lock.hold(self.app.home) as descriptor, caught(self.interrupts):
             self.shell = replace(self.shell, lock=descriptor)
             renderers: list[Callable[[], None]] = []
@@ -253,8 +254,10 @@ def _tracked(shell: Shell, directory: Path, path: Path) -> bool:
         return False
 
 
-def open_frozen(common: Common, *, yes: bool = False) -> tuple[Desk, tuple[Run, Run | None] | None]:
-    """The app as its unfinished run knew it, and that run; the playbook of the checkout is not even read."""
+def open_frozen(
+    common: Common, *, yes: bool = False, flags: Mapping[str, str] | None = None
+) -> tuple[Desk, tuple[Run, Run | None] | None]:
+    """The app as its unfinished or last run knew it, and the unfinished one; the checkout's playbook is not read."""
     from upgrader.cli.records import state_of
     from upgrader.engine.runner import unfinished
 
@@ -263,8 +266,8 @@ def open_frozen(common: Common, *, yes: bool = False) -> tuple[Desk, tuple[Run, 
     found = unfinished(state)
     runs = [found[0]] if found else list(state.all())[-1:]
     if not runs:
-        return open_app(common, yes=yes), None
+        return open_app(common, yes=yes, flags=flags), None
     path = state.directory(runs[0]) / "playbook.yaml"
     playbook = from_frozen(path.read_text(encoding="utf-8"), KINDS, str(path))
     app = _resolve(playbook, common, REDACTOR)
-    return Desk(common, app, playbook, Flags({}, asker(yes=yes)), Shell(redactor=REDACTOR)), found
+    return Desk(common, app, playbook, Flags(flags or {}, asker(yes=yes)), Shell(redactor=REDACTOR)), found
