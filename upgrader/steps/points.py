@@ -44,7 +44,7 @@ class Points:
         text = json.dumps(point.to_json(), indent=1, sort_keys=True)
         body = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": json.loads(text)}
         write_synced(partial / "manifest.json", json.dumps(body, indent=1, sort_keys=True).encode())
-        for directory in (partial / "files", partial / "databases", partial):
+        for directory in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
             sync_directory(directory)
         partial.rename(final)
         sync_directory(self.directory)
@@ -106,7 +106,8 @@ def every_file(point: RestorePoint) -> Iterator[SavedFile]:
 def save(root: Path, name: str, data: bytes, *, origin: str = "", mode: int = 0o600) -> SavedFile:
     """Write bytes into a restore point that is being made."""
     path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for parent in reversed(path.relative_to(root).parents[:-1]):
+        (root / parent).mkdir(mode=0o700, exist_ok=True)  # `parents=True` would leave those between to the umask
     write_synced(path, data)
     return SavedFile(name, hashlib.sha256(data).hexdigest(), len(data), origin, mode)
 
