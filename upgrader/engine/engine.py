@@ -1,5 +1,6 @@
 """The engine: asks each step to look, writes down what is about to happen, lets it act, writes down what came of it."""
 
+import errno
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,6 +117,8 @@ class Engine:
             self._cancelled(step)
         except UpgraderError as error:
             self._fail(step, phase, error, refused=True)
+        except OSError as error:
+            self._fail(step, phase, _unwritable(error), refused=True)
         match verdict:
             case Satisfied(why, facts):
                 self.emit(e.StepSkipped(step.id, phase, title, why, facts))
@@ -148,6 +151,8 @@ class Engine:
                 self._rest(wait)
             except UpgraderError as error:
                 self._fail(step, phase, error, refused=False)
+            except OSError as error:
+                self._fail(step, phase, _unwritable(error), refused=False)
         raise AssertionError(step.id)
 
     def _acting(self, step: StepModel) -> Context:
@@ -180,6 +185,14 @@ class Engine:
         shown = str(log) if log.exists() else ""
         self.emit(e.StepFailed(step.id, error.message, error.hint, list(error.lines), shown, refused))
         raise StepFailedError(step.id, phase, error, refused=refused) from error
+
+
+def _unwritable(error: OSError) -> StepError:
+    """A disk that is full, broken or read-only is no bug of ours; any other OSError is, and is raised again."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        raise error
+    where = str(error.filename or "")
+    return StepError(f"{where or 'a file'} cannot be written: {error.strerror}", f"make room: df -h {where}".rstrip())
 
 
 def code_of(error: UpgraderError) -> ExitCode:

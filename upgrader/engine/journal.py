@@ -1,5 +1,6 @@
 """The journal: one JSON line per event, appended, checksummed and synced before anybody else hears of it."""
 
+import errno
 import json
 import os
 import zlib
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgrader.errors import UpgraderError
+from upgrader.errors import ExitCode, UpgraderError
 from upgrader.model.events import Event, from_json, to_json
 from upgrader.model.run import Record, Run
 
@@ -76,12 +77,19 @@ class Journal:
             end = os.fstat(descriptor).st_size
             if os.write(descriptor, line) != len(line):
                 os.ftruncate(descriptor, end)
-                raise JournalError(f"the journal {self.path} could not be written: the disk is full", "df -h")
+                raise self._unwritten(os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         except OSError as error:
-            raise JournalError(f"the journal {self.path} could not be written: {error.strerror}", "df -h") from error
+            raise self._unwritten(error.strerror or str(error)) from error
         finally:
             os.close(descriptor)
+
+    def _unwritten(self, why: str) -> JournalError:
+        """Without its journal a run cannot go on: it stays where it is, and can be resumed."""
+        message, hint = f"the journal {self.path} cannot be written: {why}", f"make room: df -h {self.path.parent}"
+        if self.run is None:
+            return JournalError(message, hint)
+        return JournalError(message, f"{hint}; then: upgrader resume", exit_code=ExitCode.NEEDS_PERSON)
 
 
 def read(path: Path) -> list[Record]:

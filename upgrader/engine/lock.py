@@ -5,11 +5,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from upgrader.errors import LockedError
+from upgrader.errors import LockedError, RefusedError
 
 ORPHANS = 300.0
 """Seconds to wait for the children of a killed run to finish what they were doing."""
@@ -21,7 +21,10 @@ def hold(home: Path, *, run: str = "", patience: float = 0.0) -> Iterator[int]:
 
     When the recorded holder is dead, its orphans still hold the lock: they are waited for, up to ORPHANS seconds.
     """
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise RefusedError(f"{home}/lock cannot be opened: {error.strerror}", f"df -h {home}; ls -la {home}") from error
     try:
         _take(descriptor, home, patience)
         describe(home, run=run)
@@ -33,10 +36,11 @@ def hold(home: Path, *, run: str = "", patience: float = 0.0) -> Iterator[int]:
 def describe(home: Path, *, run: str = "", phase: str = "") -> None:
     """Text for people about who holds the lock: never evidence."""
     info = {"pid": os.getpid(), "host": os.uname().nodename, "since": time.time(), "run": run, "phase": phase}
-    temporary = home / f"lock.info.{os.getpid()}"
-    temporary.write_text(json.dumps(info), encoding="utf-8")
-    temporary.chmod(0o600)
-    temporary.replace(home / "lock.info")
+    temporary = home / "lock.info.new"  # one name: whoever writes it holds the lock
+    with suppress(OSError):
+        temporary.write_text(json.dumps(info), encoding="utf-8")
+        temporary.chmod(0o600)
+        temporary.replace(home / "lock.info")
 
 
 def holder(home: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from upgrader import __version__
 from upgrader.engine.engine import Bind, Engine, Procedure, Sink, StepFailedError
 from upgrader.engine.journal import Journal
 from upgrader.engine.signals import Interrupts
-from upgrader.engine.state import State, write_private
-from upgrader.errors import ExitCode, UpgraderError
+from upgrader.engine.state import State, recording, write_private
+from upgrader.errors import ExitCode, NeedsPersonError, RefusedError, UpgraderError
 from upgrader.model import events as e
 from upgrader.model.app import App
 from upgrader.model.plan import Plan
@@ -56,11 +56,12 @@ class Session:
         self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None
     ) -> Outcome:
         """Begin a run and see it through: to its end, or back to where it began."""
-        directory = self.state.new_run()
-        write_private(directory / "playbook.yaml", self.playbook.to_yaml())
-        if plan is not None:
-            write_private(directory / "plan.json", json.dumps(plan.to_json(), indent=1))
-        journal = Journal.create(directory / "journal.jsonl")
+        with recording(self.state.home):
+            directory = self.state.new_run()
+            write_private(directory / "playbook.yaml", self.playbook.to_yaml())
+            if plan is not None:
+                write_private(directory / "plan.json", json.dumps(plan.to_json(), indent=1))
+            journal = Journal.create(directory / "journal.jsonl")
         engine = self._engine(journal, directory, self.procedure(kind), of)
         engine.emit(
             e.RunStarted(
@@ -90,7 +91,7 @@ class Session:
             return self._finish(
                 engine, journal, "failed", ExitCode.NEEDS_PERSON, f"given up after {run.resumed} attempts"
             )
-        if run.kind == "upgrade" and run.failed_step():
+        if run.kind == "upgrade" and not run.committed and (run.failed_step() or run.turned is not None):
             return self._turn_back(engine, journal, _why(run))
         return self._drive(engine, journal)
 
@@ -163,13 +164,22 @@ class Session:
                 )
             options = replace(options, heal=True)
             engine.emit(e.Turned("", why))
-            healed = self.start("rollback", options, f"Go back from {run.title}", of=run).run
+            healed = self._heal(options, run)
         else:
             healed = self.resume(back, of=run).run
+        if healed.outcome != "done":
+            message = f"{why}; the way back failed as well: {healed.id}"
+            return self._finish(engine, journal, "failed", ExitCode.NEEDS_PERSON, message)
         engine.afterwards(ON_FAILURE)
         message = f"{why}; rolled back by {healed.id}"
         ended = self._finish(engine, journal, "rolled-back", ExitCode.ROLLED_BACK, message)
         return Outcome(ended.run, healed)
+
+    def _heal(self, options: Options, run: Run) -> Run:
+        try:
+            return self.start("rollback", options, f"Go back from {run.title}", of=run).run
+        except RefusedError as error:  # a disk that is full: what is true of the app now is not "nothing was changed"
+            raise NeedsPersonError(error.message, f"{error.hint}, then: upgrader resume", lines=error.lines) from error
 
     def _heal_of(self, run: Run) -> Run | None:
         """The rollback that was begun to heal this run, if any."""

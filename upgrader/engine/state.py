@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,16 @@ class State:
 
     def directory(self, run: Run) -> Path:
         return self.runs / run.id
+
+
+@contextmanager
+def recording(home: Path) -> Iterator[None]:
+    """Within it, a disk that is full or read-only raises RefusedError: nothing is done that cannot be recorded."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or home
+        raise RefusedError(f"{where} cannot be written: {error.strerror}", f"make room: df -h {home}") from error
 
 
 def make_private(directory: Path) -> None:

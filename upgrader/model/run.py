@@ -31,6 +31,8 @@ class StepState:
     lines: tuple[str, ...] = ()
     log: str = ""
     seconds: float = 0.0
+    begun: bool = False
+    """Whether it ever began to change the world, even if a later look found nothing left to do."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,12 @@ class Run:
     def touched(self, step: str) -> bool:
         """Whether the step began to change the world."""
         state = self.steps.get(step)
-        return state is not None and state.state in ("started", "finished", "failed") and bool(state.phase)
+        return state is not None and state.begun
 
     def cut_off(self, step: str) -> bool:
         """Whether the step began to change the world and never came to its end."""
         state = self.steps.get(step)
-        return state is not None and state.state in ("started", "failed") and bool(state.phase)
+        return state is not None and state.begun and state.state in ("started", "failed")
 
     def failed_step(self) -> tuple[str, StepState] | None:
         for name, state in self.steps.items():
@@ -114,11 +116,13 @@ class Run:
                 old = self.steps.get(event.step)
                 # the first `before` ever journaled is the one that counts: later ones saw our own effects
                 before = old.before if old and old.before else event.before
-                return self._with(event.step, StepState("started", event.phase, before, why=event.why))
+                return self._with(event.step, StepState("started", event.phase, before, why=event.why, begun=True))
             case e.StepSkipped():
                 old = self.steps.get(event.step)
-                before = old.before if old else {}
-                return self._with(event.step, StepState("skipped", event.phase, before, event.facts, event.why))
+                skipped = StepState("skipped", event.phase, facts=event.facts, why=event.why)
+                if old:
+                    skipped = replace(skipped, before=old.before, begun=old.begun)
+                return self._with(event.step, skipped)
             case e.StepFinished():
                 old = self.steps.get(event.step, StepState("started"))
                 done = replace(old, state="finished", facts=event.facts, seconds=event.seconds)

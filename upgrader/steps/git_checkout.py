@@ -1,7 +1,7 @@
 """The checkout: forward to the target, and back to where the restore point found it."""
 
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import ClassVar, Literal, TypedDict
 
 from upgrader.errors import StepError
 from upgrader.model.duration import plural
@@ -33,6 +33,8 @@ def cut_off(ctx: Context) -> Repair:
 class GitCheckout(StepModel):
     """Put the app's working tree on the target's commit, local edits carried over when asked to."""
 
+    attempts: ClassVar[int] = 4
+
     uses: Literal["git.checkout"]
 
     def describe(self) -> str:
@@ -43,7 +45,7 @@ class GitCheckout(StepModel):
         head, edits = git.head(), git.local_edits()
         carrying = bool(ctx.run.before(self.id).get("edits", [edit.path for edit in edits]))
         begun = ctx.run.touched(self.id)
-        if head == target and not (begun and carrying) and not edits:
+        if head == target and not (begun and carrying) and not edits and git.interrupted() is None:
             return Satisfied(f"already at {ctx.world.target_name}", {"commit": head})
         count = git.commit_count(head, target)
         return Needed(
@@ -54,7 +56,8 @@ class GitCheckout(StepModel):
     def apply(self, ctx: Context) -> Facts:
         git, target = ctx.world.git, ctx.world.target
         before = ctx.run.before(self.id)
-        if before["edits"]:
+        git.clear_locks(cut_off(ctx)["started_at"])
+        if before["edits"] and git.interrupted() is None:
             git.discard_edits(before["edits"])  # the restore point has them as a patch
         branch = before["branch"] if ctx.options.target.get("kind") == "branch" else None
         git.checkout(target, branch=branch, **cut_off(ctx))
@@ -87,6 +90,8 @@ class GitCheckout(StepModel):
 class GitRestore(StepModel):
     """Put the working tree back on the commit, branch and local edits of the restore point."""
 
+    attempts: ClassVar[int] = 4
+
     uses: Literal["git.restore"]
 
     def describe(self) -> str:
@@ -97,7 +102,7 @@ class GitRestore(StepModel):
         head, branch = git.head(), git.branch()
         same = head == point.commit and branch == point.branch
         edits = git.local_edits()
-        if same and self._patched(ctx):
+        if same and self._patched(ctx) and git.interrupted() is None:
             return Satisfied(f"already at {point.version}", {"commit": head})
         return Needed(
             f"back to {point.version}", {"commit": head, "branch": branch, "edits": [edit.path for edit in edits]}
@@ -112,8 +117,9 @@ class GitRestore(StepModel):
 
     def apply(self, ctx: Context) -> Facts:
         point, git = Way(ctx).point, ctx.world.git
-        if edits := git.local_edits():
-            # this rollback's own restore point holds them as a patch
+        git.clear_locks(cut_off(ctx)["started_at"])
+        # a checkout that was cut off is overwritten as a whole; edits are in this rollback's own restore point
+        if (edits := git.local_edits()) and git.interrupted() is None:
             git.discard_edits([edit.path for edit in edits])
         git.checkout(point.commit, branch=point.branch, **cut_off(ctx))
         if point.patch:

@@ -89,6 +89,13 @@ class Git(Export):
         self._update_submodules(commit, *force)
         self._update_refs(f"delete {UNDER_WAY}", f"delete {ADOPTED}")
 
+    def clear_locks(self, started_at: float) -> None:
+        """Remove lock files that a git of ours, cut off since `started_at` (seconds since the epoch), left behind.
+
+        Raises TransientError while a git process works there.
+        """
+        clear_locks(self.top, self.git_dir, self.common_dir, started_at)
+
     def interrupted(self) -> str | None:
         """The commit of a `checkout` that failed or was cut off, and has not been repeated or taken back since."""
         return self.git("rev-parse", "--verify", "--quiet", UNDER_WAY).out.strip() or None
