@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -143,8 +143,7 @@ def verdict(screen: Screen, told: Told) -> int:
     return 1 if failed else 0
 
 
-def _noticed(scenes: Mapping[str, Scene]) -> list[str]:
-    return [
-        f"{scene.line:<50}  took {duration(scene.seconds):>5}, without an answer for {duration(scene.downtime.total):>5}"
-        for scene in scenes.values()
-    ]
+def _noticed(scenes: Mapping[str, Scene]) -> Iterator[str]:
+    for scene in scenes.values():
+        took, silent = duration(scene.seconds), duration(scene.downtime.total)
+        yield f"{scene.line:<50}  took {took:>7}, without an answer for {silent:>6}"
