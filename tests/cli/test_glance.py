@@ -25,7 +25,8 @@ def app(upgrader_home: Path, tmp_path: Path) -> Path:
 
 
 def _run(state: State, origin: str, target: str, *, finished: bool = True) -> None:
-    directory = state.new_run()
+    directory = state.runs / f"20260101T0900{len(list(state.all())):02d}-ab12"
+    directory.mkdir()
     journal = Journal.create(directory / "journal.jsonl")
     arguments = {"origin": {"name": origin}, "target": {"name": target}}
     journal(

@@ -6,7 +6,8 @@ from tests.ui import samples
 from tests.ui.story import failed, forward, started
 from upgrader.model import events as e
 from upgrader.model.plan import Plan
-from upgrader.ui.report import history_table, run_details, show_plan, status_screen
+from upgrader.ui.report import run_details, show_plan
+from upgrader.ui.tables import history_table, status_screen
 
 PLAN = """\
 Upgrade shop: v1.0.0 → v1.1.0

@@ -20,7 +20,7 @@ def status_text(common: Common) -> str:
     if common.output == "json":
         return _json(state, where, list(state.all()), points)
     runs = _latest(state)
-    from upgrader.ui.report import status_screen
+    from upgrader.ui.tables import status_screen
 
     return status_screen(
         project=state.home.name,

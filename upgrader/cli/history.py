@@ -28,7 +28,7 @@ def history(
     if ctx.invoked_subcommand:
         return None
     from upgrader.cli.records import state_of
-    from upgrader.ui.report import history_table
+    from upgrader.ui.tables import history_table
 
     state, _ = state_of(ctx.obj)
     runs = list(state.all())

@@ -1,13 +1,13 @@
-"""Reports: a plan, the history, one run, the status of an app."""
+"""Reports: a plan, and one run in full."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from upgrader.model.duration import duration, plural, size
-from upgrader.model.manifest import RestorePoint
+from upgrader.model.duration import duration, plural
 from upgrader.model.run import Run, StepState
 from upgrader.ui.layout import Span, paint, wrapped
 from upgrader.ui.outlet import Outlet
+from upgrader.ui.tables import columns, when
 from upgrader.ui.words import (
     DONE,
     FAILED,
@@ -69,18 +69,6 @@ _ROOM = 16
 _CELL_STYLE = {DONE: "green", FAILED: "bold red"}
 
 
-def history_table(runs: Sequence[Run]) -> str:
-    """One line per run, in the order given."""
-    if not runs:
-        return "No runs yet."
-    rows = [("RUN", "WHEN (UTC)", "WHAT", "OUTCOME", "TOOK")]
-    rows += [
-        (run.id, when(run.started_at), clean(run.title), f"{outcome_mark(run)} {outcome_words(run)}", _took(run))
-        for run in runs
-    ]
-    return columns(rows)
-
-
 def run_details(run: Run) -> str:
     """Everything that a journal tells of a run: where, when, each step, how it ended, what to do."""
     facts = [("Run", run.id), ("In", run.directory), ("Started", when(run.started_at))]
@@ -105,64 +93,6 @@ def run_details(run: Run) -> str:
     elif run.steps:
         lines += ["", f"{NEXT} upgrader resume, upgrader rollback or upgrader abandon"]
     return "\n".join(lines)
-
-
-def status_screen(
-    *,
-    project: str,
-    directory: str,
-    version: str,
-    runs: Sequence[Run] = (),
-    restore_points: Sequence[RestorePoint] = (),
-    holder: str = "",
-) -> str:
-    """The app at a glance: its version, its last run, what is unfinished, who works on it, the ways back.
-
-    `runs` and `restore_points` come oldest first; `holder` is the lock's text for people, empty when it is free.
-    """
-    lines = [f"{project} {version}".rstrip(), f"  in {directory}", ""]
-    rows: list[Row] = []
-    if runs:
-        last = runs[-1]
-        rows.append(("Last run", f"{outcome_mark(last)} {clean(last.title)}: {outcome_words(last)}"))
-        rows.append(("", f"{last.id}, {when(last.finished_at or last.started_at)} UTC"))
-    else:
-        rows.append(("Last run", "none yet"))
-    if holder:
-        rows.append(("Working now", clean(holder)))
-    elif runs and runs[-1].unfinished:
-        rows.append(("Next", "upgrader resume, upgrader rollback or upgrader abandon"))
-    for index, point in enumerate(reversed(restore_points)):
-        rows.append(
-            (
-                "" if index else "Ways back",
-                f"{point.version}, saved {when(point.created_at)} UTC, {size(_saved(point))}",
-            )
-        )
-    if not restore_points:
-        rows.append(("Ways back", "none yet"))
-    return "\n".join([*lines, columns(rows)])
-
-
-def columns(rows: Sequence["Row"]) -> str:
-    """Rows as aligned text; the last column is left ragged."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def when(at: str) -> str:
-    """A moment of a journal (UTC, ISO 8601) to the minute: `2025-11-20 11:35`."""
-    return at[:16].replace("T", " ")
-
-
-def _took(run: Run) -> str:
-    return duration(run.finished.seconds) if run.finished else ""
-
-
-def _saved(point: RestorePoint) -> int:
-    return sum(file.size for file in point.files) + sum(file.size for db in point.databases for file in db.files)
 
 
 _STATES = {"finished": DONE, "failed": FAILED, "skipped": SKIPPED, "started": POINT}
