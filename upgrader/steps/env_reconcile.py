@@ -23,7 +23,7 @@ class EnvReconcile(StepModel):
     def check(self, ctx: Context) -> Verdict:
         plan = ctx.world.env_plan
         if plan is None:
-            return Satisfied("the app ships no env example")
+            return Satisfied("there is no example of it, or nothing reads it")
         if not plan.result.appended:
             return Satisfied("nothing is missing", self._written(ctx))
         return Needed(f"append {', '.join(plan.result.appended)}", {"size": len(ctx.world.env_bytes)})

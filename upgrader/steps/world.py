@@ -197,7 +197,7 @@ class World:
 
     @cached_property
     def env_plan(self) -> EnvPlan | None:
-        """The env file as the target wants it; None when there is no example to compare with."""
+        """The env file as the target wants it; None when there is no example, or no env file and nothing to read it."""
         if self.example_path is None:
             return None
         new = self.git.read(self.target, self.example_path)
@@ -205,10 +205,13 @@ class World:
             return None
         live = Document.parse(self.env_bytes, self.app.stack.env_file)
         example = Document.parse(new, self.example_path)
+        evidence = self._evidence()
+        if not self.env_path.exists() and evidence.referenced.isdisjoint(entry.key for entry in example.entries):
+            return None  # the example is for other ways to run the app
         old = self.git.read(self.origin, self.example_path)
         previous = Document.parse(old, self.example_path) if old is not None else None
         label = f"{datetime.now(UTC).date().isoformat()} for {self.target_name}"
-        decisions = decide(live, example, previous, self._evidence())
+        decisions = decide(live, example, previous, evidence)
         result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
         self.shell.redactor.learn(result.secrets)
         return EnvPlan(result, tuple(decisions))

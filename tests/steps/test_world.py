@@ -1,0 +1,87 @@
+"""What is read of an app whose migrations are Drizzle's, and whose settings stand in an override."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.tools import git_world
+from upgrader.model.app import App, MigrationsSpec, Stack
+from upgrader.model.run import Run
+from upgrader.steps.base import Options
+from upgrader.steps.world import Scratch, World
+
+pytestmark = pytest.mark.docker
+
+COMPOSE = """\
+services:
+  migrate: {image: app, restart: "no"}
+  api: {image: app, depends_on: {migrate: {condition: service_completed_successfully}}}
+"""
+FIRST = {
+    "compose.yaml": COMPOSE,
+    ".env.example": "PORT=3001\n",
+    "db/migrations/0000_notes.sql": "CREATE TABLE notes (id int);",
+    "db/migrations/meta/_journal.json": '{"entries": [0]}',
+}
+ADDED = {"db/migrations/0001_tags.sql": "CREATE TABLE tags (id int);"}
+JOURNAL = {"db/migrations/meta/_journal.json": '{"entries": [0, 1]}'}
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> git_world.World:
+    made = git_world.build(tmp_path)
+    made.commit(FIRST, tag="v2.0.0")
+    made.run("fetch", "--quiet", "--tags")
+    made.run("checkout", "--quiet", "v2.0.0")
+    return made
+
+
+class Seen(Protocol):
+    """What an upgrade to these changes sees."""
+
+    def __call__(self, changes: dict[str, str | bytes | None]) -> World: ...
+
+
+@pytest.fixture
+def seen(git: git_world.World) -> Iterator[Seen]:
+    scratch = Scratch()
+    yield lambda changes: world(git, changes, scratch)
+    scratch.close()
+
+
+def world(git: git_world.World, changes: dict[str, str | bytes | None], scratch: Scratch) -> World:
+    commit = git.commit(changes, tag="v2.1.0")
+    git.run("fetch", "--quiet", "--tags")
+    stack = Stack(git.app, "drizzled", files=("compose.yaml",))
+    app = App("drizzled", stack, git.root / "state", migrations=MigrationsSpec("migrate", "db/migrations"))
+    origin = {"commit": git.run("rev-parse", "HEAD"), "name": "v2.0.0"}
+    options = Options(target={"commit": commit, "name": "v2.1.0", "kind": "tag"}, origin=origin)
+    run = Run("plan", "upgrade", "drizzled", str(git.app), "upgrade", "2026-11-20T00:00:00Z")
+    return World(app, git.shell, run, options, scratch)
+
+
+def test_the_journal_beside_the_migrations_is_none(seen: Seen) -> None:
+    migrations = seen({**ADDED, **JOURNAL}).migrations
+    assert migrations.files == ("db/migrations/0001_tags.sql",)
+    assert migrations.mode == "online", migrations.why
+
+
+def test_a_migration_that_changed_after_its_release_stops_the_writers(seen: Seen) -> None:
+    migrations = seen({"db/migrations/0000_notes.sql": "CREATE TABLE notes (id bigint);"}).migrations
+    assert (migrations.mode, migrations.why) == (
+        "offline",
+        "db/migrations/0000_notes.sql was changed after its release",
+    )
+
+
+def test_an_env_file_that_nothing_reads_is_not_missed(seen: Seen) -> None:
+    assert seen({".env.example": "PORT=3001\nTOKEN=changeme # REQUIRED\n"}).env_plan is None
+
+
+def test_an_env_file_is_missed_where_compose_would_read_it(seen: Seen) -> None:
+    reading = COMPOSE.replace("image: app, depends_on", 'image: app, environment: {TOKEN: "${TOKEN}"}, depends_on')
+    plan = seen({".env.example": "PORT=3001\nTOKEN=changeme # REQUIRED\n", "compose.yaml": reading}).env_plan
+    assert plan is not None
+    assert [decision.key for decision in plan.result.blocking] == ["TOKEN"]
