@@ -1,0 +1,131 @@
+"""Kill it anywhere: whatever is killed, and whenever, `upgrader resume` ends in a good state with every row.
+
+Every event of an upgrade, of its rollback, and of a healing is a kill point. One run is killed several times, some events
+apart, so that each recovery has to carry it on before the next kill. With `UPGRADER_CRASH=all` each run is killed just
+once, at every event in every way; that takes hours.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.crash.conftest import Stage
+from tests.crash.killer import Moment
+from tests.crash.world import World
+from upgrader.demo.remote import add_release
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(7200)]
+
+STRIDE = 4
+"""The kills of one run are so many events apart."""
+ALL = os.environ.get("UPGRADER_CRASH") == "all"
+MODES = {"online": "{}", "offline": '{"online": "never"}'}
+SLOW = "select pg_sleep(2);\ncreate table slow (id int);\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("lane", range(STRIDE))
+def test_every_event_of_an_upgrade_and_of_its_rollback(stage: Stage, world: World, lane: int, mode: str) -> None:
+    forward, back = _course(stage, world, mode)
+    for there, again in zip(_kills(forward, lane, mode), _kills(back, lane, mode), strict=False):
+        left = (there, again)
+        while left != ([], []):
+            missed = _there_and_back(world, *left, MODES[mode])
+            assert missed != left, "these moments never come"
+            left = missed
+
+
+# one fails before any container is swapped, and its rows are carried; the other after, and has a copy to go back to
+@pytest.mark.parametrize(("release", "options"), [("v1.2.0", '{"online": "always"}'), ("v1.3.0", "{}")])
+@pytest.mark.parametrize("lane", range(STRIDE))
+def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release: str, options: str) -> None:
+    course = _failing_course(stage, world, release, options)
+    for points in _kills(course, lane, release):
+        left = points
+        while left:
+            missed = _fail(world, release, options, left)
+            assert missed != left, "these moments never come"
+            left = missed
+
+
+@pytest.mark.parametrize(("delay", "tree"), [(0.05, False), (0.3, True), (0.9, True), (1.7, False)])
+def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, tree: bool) -> None:
+    release = f"v1.1.{delay * 100:.0f}"
+    slow = {
+        "migrations/0005_slow.sql": SLOW,
+        "Dockerfile": f"{world.dockerfile()}\nRUN sleep 2; echo {release}\n",
+    }
+    add_release(stage.remote, release, slow, base="v1.1.0")
+    there = _middles("upgrade", delay, tree, "backup", "compose.build", "database.copy", "migrate", "compose.up")
+    again = _middles("rollback", delay, tree, "database.stage", "database.swap", "git.restore", "compose.up")
+    _there_and_back(world, there, again, "{}", release)
+
+
+def _course(stage: Stage, world: World, mode: str) -> tuple[list[Moment], list[Moment]]:
+    """Every moment of an upgrade and its rollback, learnt from a pair of runs that nobody kills."""
+    if mode not in stage.courses:
+        _there_and_back(world, [], [], MODES[mode])
+        *_, upgrade, rollback = world.state.all()
+        stage.courses[mode] = [*world.moments(upgrade), *world.moments(rollback)]
+    course = stage.courses[mode]
+    return [m for m in course if m.kind == "upgrade"], [m for m in course if m.kind == "rollback"]
+
+
+def _failing_course(stage: Stage, world: World, release: str, options: str) -> list[Moment]:
+    """Every moment from the failure on."""
+    if release not in stage.courses:
+        _fail(world, release, options, [])
+        *_, upgrade, healing = world.state.all()
+        failing = world.moments(upgrade)
+        begin = next(index for index, moment in enumerate(failing) if moment.event == "StepFailed")
+        turned, end = failing[begin:-1], failing[-1]
+        stage.courses[release] = [*turned, *world.moments(healing), end]
+    return stage.courses[release]
+
+
+def _kills(course: Sequence[Moment], lane: int, mode: str) -> Iterator[list[Moment]]:
+    """For each run of this lane, the moments at which it is killed."""
+    if ALL:
+        for moment in course[lane::STRIDE]:
+            for after in (False, True):
+                for tree in (False, True):
+                    yield [replace(moment, after=after, tree=tree)]
+        return
+    # of two modes the one kills us alone and the other our children too, each before one event and after the next
+    tree = mode in ("offline", "v1.3.0")
+    ways = [replace(moment, after=(index % 2 == 0) != tree, tree=tree) for index, moment in enumerate(course)]
+    yield ways[lane::STRIDE]
+
+
+def _there_and_back(
+    world: World, there: list[Moment], again: list[Moment], options: str, release: str = "v1.1.0"
+) -> tuple[list[Moment], list[Moment]]:
+    """An upgrade and a rollback, killed at these moments while somebody writes; returns the moments that never came."""
+    before = world.rows()
+    with world.writing() as written:
+        missed = world.chain("upgrade", release, there, options)
+        world.assert_good(release.removeprefix("v"))
+    world.assert_rows(before | set(written))
+    with world.writing() as later:
+        missed_again = world.chain("rollback", "v1.0.0", again)
+        world.assert_good("1.0.0")
+    world.assert_rows(before)
+    world.assert_rows(before | {*written, *later}, aside=True)
+    return missed, missed_again
+
+
+def _fail(world: World, release: str, options: str, points: list[Moment]) -> list[Moment]:
+    """An upgrade that must fail and heal, killed at these moments; returns those that never came."""
+    before = world.rows()
+    with world.writing() as written:
+        missed = world.chain("upgrade", release, points, options, code=5)
+        world.assert_good("1.0.0")
+    world.assert_rows(before)
+    world.assert_rows(before | set(written), aside=True)
+    return missed
+
+
+def _middles(kind: str, delay: float, tree: bool, *steps: str) -> list[Moment]:
+    return [Moment(kind, "StepStarted", step, tree=tree, delay=delay) for step in steps]
