@@ -53,17 +53,17 @@ def test_a_dump_restored_is_the_same_database(either: Server, make: Make, tmp_pa
     assert either.shell.run(either.inside("ls", "/tmp")).out == ""  # nothing of ours left in the container
 
 
-def test_names_with_everything_in_them(either: Server, make: Make, tmp_path: Path) -> None:
-    app = make(either, RICH, name="""Ä "app's" \\= x:y """)
-    dump = either.dump(app, tmp_path / "odd.dump")
-    new, copy, aside = (name_for(app, either.run, what) for what in ("new", "copy", "aside"))
-    either.restore(dump.path, new, like=app)
-    either.copy(app, copy)
-    oid = either.oid(new)
-    either.swap(app, new, aside, staged_oid=oid)
-    assert (either.oid(app), counts(either, app), counts(either, copy)) == (oid, ROWS, ROWS)
-    assert either.carry(app, new, dump.path).rows == ROWS
-    assert either.schema_digest(new) == dump.schema_sha256
+def test_names_with_everything_in_them(server: Server, make: Make, tmp_path: Path) -> None:
+    app = make(server, RICH, name="""Ä "app's" \\= x:y """)
+    dump = server.dump(app, tmp_path / "odd.dump")
+    new, copy, aside = (name_for(app, server.run, what) for what in ("new", "copy", "aside"))
+    server.restore(dump.path, new, like=app)
+    server.copy(app, copy)
+    oid = server.oid(new)
+    server.swap(app, new, aside, staged_oid=oid)
+    assert (server.oid(app), counts(server, app), counts(server, copy)) == (oid, ROWS, ROWS)
+    assert server.carry(app, new, dump.path).rows == ROWS
+    assert server.schema_digest(new) == dump.schema_sha256
 
 
 def test_a_dump_counts_the_rows_of_its_own_moment(server: Server, make: Make, tmp_path: Path) -> None:

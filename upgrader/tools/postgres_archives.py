@@ -22,7 +22,7 @@ SELECT count(set_config(name, '0', false)) AS limits FROM pg_settings WHERE name
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \\gset
 \\setenv SNAPSHOT :snapshot
-\\! pg_dump -w --format=custom {compression} --snapshot="$SNAPSHOT" </dev/null && echo '{dumped}' >&2
+\\! pg_dump -w --format=custom --compress={compression} --snapshot="$SNAPSHOT" </dev/null && echo '{dumped}' >&2
 \\o |cat >&2
 \\qecho '{rows}'
 {counting}
@@ -32,7 +32,10 @@ SELECT pg_export_snapshot() AS snapshot \\gset
 COMMIT;
 """
 _PARTS = {name: f"upgrader: {name}" for name in ("dumped", "rows", "schema", "whole")}
-_ZSTD, _GZIP = "--compress=zstd:1", "--compress=1"
+# zstd makes archives as small as gzip's in a quarter of the time, where this pg_dump was built with it.
+_COMPRESSION = (
+    "$(pg_dump -w --format=custom --compress=zstd:1 --schema-only template1 >/dev/null 2>&1 && echo zstd:1 || echo 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Archives(Databases):
         part = into.with_name(into.name + ".part")
         part.unlink(missing_ok=True)  # the client of a killed run may still be writing: never into our file
         try:
-            said = self._stream(database, part, self._compression(), exact_below_bytes)
+            said = self._stream(database, part, exact_below_bytes)
             _sync(part)
             sha256 = _sha256(part)
             os.replace(part, into)
@@ -85,8 +88,8 @@ class Archives(Databases):
             schema_sha256(schema),
         )
 
-    def _stream(self, database: str, part: Path, compression: str, exact_below_bytes: int | None) -> str:
-        script = _DUMP.format(compression=compression, counting=counting(exact_below_bytes), **_PARTS)
+    def _stream(self, database: str, part: Path, exact_below_bytes: int | None) -> str:
+        script = _DUMP.format(compression=_COMPRESSION, counting=counting(exact_below_bytes), **_PARTS)
         argv = ("psql", "-X", "-q", "-w", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
         # it changes nothing in the database; what it writes is ours
         command = self.inside(*argv, database=database, stdin=script.encode(), stdout=part, utf8=True)
@@ -96,11 +99,6 @@ class Archives(Databases):
         if not result.ok or not all(f"{name}\n" in result.err for name in _PARTS.values()):
             raise self.failure(result, f"dumping {database}")
         return result.err
-
-    def _compression(self) -> str:
-        """The best that this server's pg_dump can: zstd makes archives as small as gzip's four times as fast."""
-        empty = self.inside("pg_dump", "-w", "--format=custom", _ZSTD, "--schema-only")
-        return _ZSTD if self.shell.attempt(empty).ok else _GZIP
 
     def dump_globals(self, into: Path) -> None:
         """Write the server's roles, without their passwords, and its tablespaces to `into` as SQL."""

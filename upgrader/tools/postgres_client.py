@@ -36,6 +36,8 @@ _OPTIONS = " ".join(
         "row_security=off",
     )
 )
+_CONNECT = 10
+"""Seconds for a connection: a server that hangs accepts none, and never says so."""
 _PSQL = ("psql", "-X", "-q", "-w", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
 _SERVERS_WORDS = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.*)")
 _PROGRAMS_WORDS = re.compile(r"error:\s+(.*)")
@@ -46,6 +48,9 @@ _PASSING = (
     "shutting down",
     "too many clients",
     "Is the server",
+    # the first server of an image that initialises ends with us inside
+    "terminating connection",
+    "server closed the connection",
 )
 _NO_CONNECTION = re.compile(r'connection to server on socket "|could not connect to server')
 _ABSENT = re.compile(r"exec: (\S+): not found|\"(\S+)\": executable file not found")
@@ -112,9 +117,10 @@ class Client:
     def end_leftovers(self, patience: float = 30.0) -> None:
         """End what a killed process of this run left behind in the container: its sessions and its temporary files."""
         ours = f"application_name = {literal(self.application)} AND pid <> pg_backend_pid()"
-        gone = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours};"
+        gone = (
+            f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours};\n\\! rm -rf -- {self.scratch}\n"
+        )
         self.until(lambda: not self.execute(gone), patience, "A session of a killed run does not end")
-        self.remove_scratch()
 
     def until(self, done: Callable[[], bool], patience: float, otherwise: str) -> None:
         deadline = time.monotonic() + patience
@@ -126,7 +132,7 @@ class Client:
     @property
     def scratch(self) -> str:
         """A directory inside the container for files of this run."""
-        return f"/tmp/{self.application}"  # noqa: S108 (in the container, made with umask 077, ours by its name)
+        return "/tmp/" + re.sub(r"[^\w-]", "_", self.application, flags=re.ASCII)  # noqa: S108 (in the container, made with umask 077, ours by its name)
 
     def remove_scratch(self) -> None:
         self.shell.attempt(self.inside("rm", "-rf", "--", self.scratch, changes=True))
@@ -153,6 +159,7 @@ class Client:
             f"PGAPPNAME={self.application}",
             f"PGUSER={self.user}",
             f"PGDATABASE={database}",
+            f"PGCONNECT_TIMEOUT={_CONNECT}",
             f"PGOPTIONS={_OPTIONS} {options}",
             "LC_ALL=C.UTF-8",
             *(("PGCLIENTENCODING=UTF8",) if utf8 else ()),

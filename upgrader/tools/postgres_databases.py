@@ -19,7 +19,7 @@ class Databases(Catalog):
 
     def is_complete(self, database: str) -> bool:
         """Whether a copy or a restore into `database` came to its end, and no drop of it began."""
-        return self.exists(database) and not self._half_dropped(database)
+        return self._states(database) == {database: False}
 
     def shut_out(self, *databases: str, patience: float = PATIENCE) -> None:
         """Refuse new connections and end the present ones; returns when none is left. `let_in` is the way back.
@@ -46,14 +46,16 @@ class Databases(Catalog):
         """Drop a database of ours, whoever is connected; nothing happens when there is none."""
         if not is_ours(database):
             raise RefusedError(f"{database} is not a database of upgrader's, so it is not dropped", "Drop it by hand")
-        if self.exists(database):
-            if not self._half_dropped(database):
-                self.shut_out(database)
-            self.execute(f"DROP DATABASE {identifier(database)};")
+        for name, cut_off in self._states(database).items():
+            if not cut_off:
+                self.shut_out(name)
+            self.execute(f"DROP DATABASE {identifier(name)};")
 
-    def _half_dropped(self, database: str) -> bool:
-        """Whether a drop was cut off: Postgres marks it, refuses connections and changes, and allows another drop."""
-        return self._of(database, "datconnlimit") == "-2"
+    def _states(self, *databases: str) -> dict[str, bool]:
+        """Those that are there, and whether a drop was cut off: Postgres then allows nothing but another drop."""
+        names = ", ".join(literal(name) for name in databases)
+        rows = self.query(f"SELECT datname, datconnlimit = -2 FROM pg_database WHERE datname IN ({names});")
+        return {name: cut_off == "t" for name, cut_off in rows}
 
     def create_like(self, new: str, like: str) -> None:
         """An empty database with the owner, encoding, locale, limits, grants and settings of `like`."""
@@ -96,13 +98,14 @@ class Databases(Catalog):
         """
         if not is_ours(database):
             raise RefusedError(f"{database} is not a name for a database of upgrader's", "Report this: it is a bug")
-        if self.is_complete(database):
+        name = making(database)
+        states = self._states(database, name)
+        if states.get(database) is False:
             yield None
             return
-        name = making(database)
         self.end_leftovers()
-        self.drop(database)
-        self.drop(name)
+        for rest in states:
+            self.drop(rest)
         try:
             create(name)
             yield name
