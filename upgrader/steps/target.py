@@ -20,6 +20,7 @@ def objections(ctx: Context) -> Iterator[Refused]:
     yield from _tags(ctx)
     yield from _direction(ctx)
     yield from _tree(ctx)
+    yield from _files(ctx)
     yield from _env(ctx)
     yield from _model(ctx)
     yield from _pushes(ctx)
@@ -63,6 +64,18 @@ def _tree(ctx: Context) -> Iterator[Refused]:
         )
     for problem in ctx.world.git.preflight_target(ctx.world.target):
         yield Refused(problem.message, problem.hint)
+
+
+def _files(ctx: Context) -> Iterator[Refused]:
+    """A Compose file that the app was started from, and that the target no longer ships: git would delete it."""
+    git = ctx.world.git
+    dropped = set(git.list_files(ctx.world.origin)) - set(git.list_files(ctx.world.target))
+    for path in ctx.app.stack.files:
+        if path in dropped:
+            yield Refused(
+                f"{ctx.world.target_name} no longer ships {path}, one of the files that the app was started from",
+                f"read its release notes; to keep its settings, start the app from a copy first: cp {path} mine.yml",
+            )
 
 
 def _env(ctx: Context) -> Iterator[Refused]:
