@@ -306,7 +306,7 @@ def test_volumes_are_listed_and_measured(app: Project) -> None:
 def test_free_space_is_that_of_the_engines_file_system(busybox: str) -> None:
     docker = Docker(Shell())
     found = os.statvfs(docker.require().root_dir)
-    free = docker.free_bytes_in_engine()
+    free = docker.free_bytes_in_engine(docker.require())
     assert free is not None
     assert abs(free - found.f_bavail * found.f_frsize) < 1 << 30
 

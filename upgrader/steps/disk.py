@@ -12,10 +12,10 @@ MARGIN = 64 << 20
 
 def needs(ctx: Context) -> list[DiskNeed]:
     """Bytes needed and free, one entry per file system."""
-    sizes = [_size(ctx, spec_id) for spec_id in ctx.app.databases]
+    sizes = ctx.world.sizes.values()
     dumps = DiskNeed(str(ctx.app.home), "the dump", sum(sizes) // 2 + MARGIN, _free(ctx.app.home))
-    engine = ctx.world.docker.require()
-    free = ctx.world.docker.free_bytes_in_engine()
+    engine = ctx.world.engine
+    free = ctx.world.docker.free_bytes_in_engine(engine)
     if free is None:
         return [dumps]
     copies = sum(sizes) if ctx.world.migrations.mode == "offline" else 0
@@ -26,11 +26,6 @@ def needs(ctx: Context) -> list[DiskNeed]:
     if engine.local and Path(engine.root_dir).exists() and _device(Path(engine.root_dir)) == _device(ctx.app.home):
         return [DiskNeed(dumps.path, f"the dump, {images.purpose}", dumps.needed + images.needed - MARGIN, dumps.free)]
     return [dumps, images]
-
-
-def _size(ctx: Context, spec_id: str) -> int:
-    spec = ctx.app.databases[spec_id]
-    return ctx.world.server(spec).size(ctx.world.database(spec))
 
 
 def _image(ctx: Context, service: str) -> int:

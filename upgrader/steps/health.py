@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from upgrader.errors import StepError
@@ -38,10 +38,11 @@ class Health(StepModel):
         started = time.monotonic()
         since: float | None = None
         fingerprint: tuple[object, ...] = ()
+        images = _images(ctx)
         while True:
             world = ctx.world.using(ctx.shell)
             containers = [c for c in world.containers if not c.oneoff]
-            trouble = next(troubles(ctx, containers), "")
+            trouble = next(troubles(ctx, containers, images), "")
             # a container that was restarted in between starts the window anew
             seen = tuple(sorted((c.id, c.started_at, c.restart_count) for c in containers))
             now = time.monotonic()
@@ -74,9 +75,21 @@ def _hopeless(containers: list[Container], trouble: str, waited: float) -> bool:
     return bool(trouble) and waited > 10 and any(c.health == "unhealthy" for c in containers)
 
 
-def troubles(ctx: Context, containers: list[Container]) -> Iterator[str]:
+def _images(ctx: Context) -> dict[str, str | None]:
+    """Service → the id of the image that its container must run after a swap."""
+    if not ctx.run.touched("compose.up"):
+        return {}
+    model = _model(ctx)
+    return {name: ctx.world.docker.image_id(model.image_of(name)) for name in model.services}
+
+
+def _model(ctx: Context) -> Model:
+    return Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
+
+
+def troubles(ctx: Context, containers: list[Container], images: Mapping[str, str | None]) -> Iterator[str]:
     """What is not healthy now, one phrase each."""
-    model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
+    model = _model(ctx)
     expected = set(Way(ctx).point.running) if ctx.run.kind == "rollback" else set(model.services)
     by_service = {
         c.service: c
@@ -97,21 +110,19 @@ def troubles(ctx: Context, containers: list[Container]) -> Iterator[str]:
         elif container is None:
             yield f"{name} has no container"
         else:
-            yield from _container(ctx, container, model)
+            yield from _container(container, images.get(name), model.image_of(name))
     for check in ctx.app.health.checks:
         yield from _answer(ctx, check)
 
 
-def _container(ctx: Context, container: Container, model: Model) -> Iterator[str]:
+def _container(container: Container, image_id: str | None, image: str) -> Iterator[str]:
     if container.state != "running" or container.restarting:
         code = f" with status {container.exit_code}" if container.state == "exited" else ""
         yield f"{container.service} is {container.state}{code}"
     elif container.health not in ("", "healthy"):
         yield f"{container.service} is {container.health}"
-    elif ctx.run.touched("compose.up"):
-        wanted = ctx.world.docker.image_id(model.image_of(container.service))
-        if wanted and wanted != container.image_id:
-            yield f"{container.service} runs another image than {model.image_of(container.service)}"
+    elif image_id and image_id != container.image_id:
+        yield f"{container.service} runs another image than {image}"
 
 
 def _answer(ctx: Context, check: HealthCheck) -> Iterator[str]:

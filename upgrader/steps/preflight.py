@@ -32,9 +32,8 @@ class Host(Preflight):
         return "Look at the engine and the tools"
 
     def check(self, ctx: Context) -> Verdict:
-        engine = ctx.world.docker.require()
-        ctx.world.compose.require()
-        version = ".".join(map(str, ctx.world.compose.version()))
+        engine = ctx.world.engine
+        version = ".".join(map(str, ctx.world.compose.require()))
         if ctx.run.kind == "rollback":
             # a way back mends what an interrupted run left: locks of git, half-replaced containers
             return Satisfied(f"engine {engine.version}, Compose {version}")
@@ -117,7 +116,7 @@ class Databases(Preflight):
                 )
             if trouble := self._credentials(ctx, spec.service):
                 return Refused(trouble, f"correct it in {ctx.app.stack.env_file}; a volume keeps its first password")
-            found[spec.id] = f"{name} ({size(server.size(name))}) on Postgres {info.version}"
+            found[spec.id] = f"{name} ({size(ctx.world.sizes[spec.id])}) on Postgres {info.version}"
         return Satisfied("; ".join(found.values()) or "the app has none", {"databases": found})
 
     def _credentials(self, ctx: Context, service: str) -> str:
@@ -137,7 +136,7 @@ class Databases(Preflight):
 def _address(ctx: Context, service: str) -> str:
     """The container's address, where this machine can reach it: on Linux, with the engine on this host."""
     container = ctx.world.running(service)
-    if container is None or not ctx.world.docker.require().local or os.uname().sysname != "Linux":
+    if container is None or not ctx.world.engine.local or os.uname().sysname != "Linux":
         return ""
     return container.addresses[0] if container.addresses else ""
 
@@ -187,11 +186,12 @@ class Disk(Preflight):
     def check(self, ctx: Context) -> Verdict:
         from upgrader.steps.disk import needs
 
-        for need in needs(ctx):
+        found = needs(ctx)
+        for need in found:
             if need.needed > need.free:
                 return Refused(
                     f"{need.path} has {size(need.free)} free, and {size(need.needed)} may be needed for {need.purpose}",
                     f"make room: df -h {need.path}",
                 )
-        tightest = min(needs(ctx), key=lambda need: need.free - need.needed)
+        tightest = min(found, key=lambda need: need.free - need.needed)
         return Satisfied(f"{size(tightest.free)} free in {tightest.path}, {size(tightest.needed)} needed")

@@ -161,7 +161,9 @@ def _databases(ctx: Context) -> list[str]:
     found = []
     for spec in ctx.app.databases.values():
         server, name = ctx.world.server(spec), ctx.world.database(spec)
-        found.append(f"{spec.service}: database {name}, {size(server.size(name))}, Postgres {server.require().version}")
+        found.append(
+            f"{spec.service}: database {name}, {size(ctx.world.sizes[spec.id])}, Postgres {server.require().version}"
+        )
     return found
 
 
@@ -175,7 +177,7 @@ def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
     )
     if ctx.world.migrations.mode != "offline":
         return swap, f"the swap, {source}; migrations run while the old version serves"
-    data = sum(ctx.world.server(s).size(ctx.world.database(s)) for s in ctx.app.databases.values())
+    data = sum(ctx.world.sizes.values())
     migrations = _measured_migrations(ctx)
     apart = "" if migrations else "; how long the migrations themselves take is not known"
     return swap + data / COPIED + migrations, f"writers are stopped; the swap {source}, and the copy of the data{apart}"

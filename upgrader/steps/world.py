@@ -19,8 +19,8 @@ from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
 from upgrader.tools.compose import Compose
-from upgrader.tools.compose_model import Model
-from upgrader.tools.docker import Container, Docker
+from upgrader.tools.compose_model import Model, Variable
+from upgrader.tools.docker import Container, Docker, EngineInfo
 from upgrader.tools.git import Git
 from upgrader.tools.postgres import Server
 from upgrader.tools.shell import Shell
@@ -37,6 +37,8 @@ class Scratch:
     def __init__(self) -> None:
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self.models: dict[tuple[str, str], Model] = {}
+        self.variables: dict[str, Mapping[str, Variable]] = {}
+        """By the target's commit: its files do not change any more."""
 
     @property
     def path(self) -> Path:
@@ -117,6 +119,16 @@ class World:
         return container.env if container else {}
 
     # --- now
+
+    @cached_property
+    def engine(self) -> EngineInfo:
+        """The engine; raises RefusedError where none answers."""
+        return self.docker.require()
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each database on disk, by its id."""
+        return {spec.id: self.server(spec).size(self.database(spec)) for spec in self.app.databases.values()}
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
@@ -218,8 +230,9 @@ class World:
 
     def _evidence(self) -> ComposeEvidence:
         """What the target's Compose files say of variables."""
-        tree = self.target_tree
-        variables = self.compose.variables(tree)
+        if self.target not in self.scratch.variables:
+            self.scratch.variables[self.target] = self.compose.variables(self.target_tree)
+        variables = self.scratch.variables[self.target]
         return ComposeEvidence(
             required=frozenset(name for name, v in variables.items() if v.required),
             referenced=frozenset(variables),

@@ -48,14 +48,15 @@ class Compose:
         major, minor, patch = match.groups(default="0")
         return int(major), int(minor), int(patch)
 
-    def require(self) -> None:
-        """Raises RefusedError where Compose is missing or too old."""
+    def require(self) -> tuple[int, int, int]:
+        """Its version; raises RefusedError where Compose is missing or too old."""
         found = self.version()
         if found < MINIMUM:
             raise RefusedError(
                 f"Compose {_dotted(found)} is too old: {_dotted(MINIMUM)} is the oldest that works",
                 "apt-get install --only-upgrade docker-compose-v2",
             )
+        return found
 
     def model(self, directory: Path | None = None, env_file: Path | None = None) -> Model:
         """What Compose makes of the stack. Raises RefusedError, in our words, where Compose rejects it.

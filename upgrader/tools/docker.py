@@ -73,9 +73,8 @@ class Docker:
         hint = "systemctl start docker" if host.startswith("unix:") else "docker context ls; echo $DOCKER_HOST"
         return RefusedError(f"the Docker engine does not answer at {host}", hint, lines=lines)
 
-    def free_bytes_in_engine(self) -> int | None:
+    def free_bytes_in_engine(self, engine: EngineInfo) -> int | None:
         """Free space where the engine keeps its data; None when that is not on this machine."""
-        engine = self.require()
         if not engine.local:
             return None
         try:
