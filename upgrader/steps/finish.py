@@ -47,6 +47,8 @@ class Confirm(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         mine = self._mine(ctx)
+        if ctx.planning and ctx.run.touched("migrate"):
+            return Needed("the container of the migrations")
         if not mine:
             return Satisfied("nothing is left over")
         return Needed(", ".join(mine))
