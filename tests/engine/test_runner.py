@@ -256,3 +256,11 @@ def test_a_journal_begins_with_its_run() -> None:
     with pytest.raises(ValueError, match="begins with RunStarted"):
         Run.replay([Record(1, "", e.PhaseStarted("prepare"))])
     assert Run.replay([Record(1, "", started("r9"))]).id == "r9"
+
+
+def test_a_signal_that_came_while_planning_begins_no_run(bench: Bench) -> None:
+    bench.interrupts.note(signal.SIGTERM, None)
+    with pytest.raises(StoppedError, match="before anything was changed") as stopped:
+        start(bench.session(UP))
+    assert stopped.value.exit_code == ExitCode.TERMINATED
+    assert list(bench.state.all()) == []

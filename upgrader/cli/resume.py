@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from upgrader.cli import common as c
-from upgrader.errors import ExitCode
+from upgrader.errors import ExitCode, RefusedError
 
 if TYPE_CHECKING:
     from upgrader.cli.wiring import Desk
@@ -50,9 +50,14 @@ def perform(desk: "Desk", found: "tuple[Run, Run | None] | None") -> int:
 def turn_back(desk: "Desk", run: "Run", _child: "Run | None") -> int:
     """Go back from an unfinished upgrade; go on with an unfinished rollback."""
     from upgrader.cli import say
+    from upgrader.engine.runner import unfinished
 
     desk = desk.frozen(run)
     with desk.session() as session:
+        found = unfinished(desk.state)
+        if found is None:
+            raise RefusedError("the run that was cut off has ended meanwhile", "look at it: upgrader status")
+        run, _ = found
         if run.kind == "rollback":
             parent = desk.state.find(run.of) if run.of else None
             return say.outcome(desk, session.resume(run, of=parent))

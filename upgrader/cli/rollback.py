@@ -65,7 +65,7 @@ rollback.__doc__ = HELP
 def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False, data: str = "auto") -> int:
     """Choose the restore point, plan, ask, go back; returns the exit code."""
     from upgrader.cli import say
-    from upgrader.cli.agree import agree
+    from upgrader.cli.agree import agree, guard
     from upgrader.cli.target import refuse, rollback_plan
     from upgrader.engine.runner import unfinished
     from upgrader.steps.base import Options
@@ -82,6 +82,7 @@ def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False,
     target = {"commit": point.commit, "name": point.version, "kind": "commit"}
     options = Options(point=point.id, data=data, origin=origin, target=target)
     with desk.session() as session:
+        guard(desk)
         with say.looking(desk) as tick:
             made = rollback_plan(desk, desk.planning("rollback", options, parent), tick)
         say.plan(desk, made)

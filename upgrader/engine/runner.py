@@ -11,7 +11,7 @@ from upgrader.engine.engine import Bind, Engine, Procedure, Sink, StepFailedErro
 from upgrader.engine.journal import Journal
 from upgrader.engine.signals import Interrupts
 from upgrader.engine.state import State, recording, write_private
-from upgrader.errors import ExitCode, NeedsPersonError, RefusedError, UpgraderError
+from upgrader.errors import ExitCode, NeedsPersonError, RefusedError, StoppedError, UpgraderError
 from upgrader.model import events as e
 from upgrader.model.app import App
 from upgrader.model.plan import Plan
@@ -56,6 +56,9 @@ class Session:
         self, kind: str, options: Options, title: str, plan: Plan | None = None, of: Run | None = None
     ) -> Outcome:
         """Begin a run and see it through: to its end, or back to where it began."""
+        if self.interrupts.requested and not options.heal:
+            name, code = self.interrupts.name, self.interrupts.exit_code
+            raise StoppedError(f"stopped on {name}, before anything was changed", "run it again", exit_code=code)
         with recording(self.state.home):
             directory = self.state.new_run()
             write_private(directory / "playbook.yaml", self.playbook.to_yaml())
