@@ -220,7 +220,7 @@ def _resolve(playbook: Playbook, common: Common, redactor: Redactor) -> App:
     directory = common.path
     env_file = directory / playbook.facts.stack.env.file
     data = env_file.read_bytes() if env_file.is_file() else b""
-    env = Document.parse(data, playbook.facts.stack.env.file).values()
+    env = Document.parse(data, str(env_file)).values()
     redactor.learn(secrets_in(env))
     app = resolve_app(playbook, directory, env, root(os.environ))
     specs = app.databases.values()
@@ -249,8 +249,8 @@ def _completed(stack: Stack, common: Common) -> Stack:
 def _tracked(shell: Shell, directory: Path, path: Path) -> bool:
     git = Git(shell, directory)
     try:
-        return str(path.relative_to(directory)) in git.list_files("HEAD")
-    except (UpgraderError, ValueError):
+        return os.path.relpath(path.resolve(), git.top.resolve()) in git.list_files("HEAD")
+    except UpgraderError:
         return False
 
 

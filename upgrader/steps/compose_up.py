@@ -50,7 +50,7 @@ class ComposeUp(StepModel):
         old, new = _commits(ctx)
         model = Way(ctx).model if ctx.run.kind == "rollback" else ctx.world.model
         files = ctx.world.git.changed_files(old, new)
-        return sorted(set(mounted_files(ctx.app.stack.directory, model, files)) & set(services))
+        return sorted(set(mounted_files(ctx.world.git.top, model, files)) & set(services))
 
     def apply(self, ctx: Context) -> Facts:
         ctx.world.docker.repair_half_replaced(ctx.app.stack.project)

@@ -16,7 +16,7 @@ def to_swap(ctx: Context, old: Model, new: Model, files: list[str], images: Mapp
     """
     shots = new.one_shots()
     differences = changed(old, new)
-    mounted = mounted_files(ctx.app.stack.directory, new, files)
+    mounted = mounted_files(ctx.world.git.top, new, files)
     found: dict[str, str] = {}
     for name in new.order():
         if name == ctx.world.migrate_service:

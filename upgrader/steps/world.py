@@ -1,6 +1,7 @@
 """The world of one app, read when asked for: the tools, the running containers, the model now and at the target."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -13,11 +14,11 @@ from upgrader.env.decide import ComposeEvidence, Decision, decide
 from upgrader.env.document import Document
 from upgrader.env.reconcile import Reconciliation, reconcile
 from upgrader.errors import RefusedError, UpgraderError
-from upgrader.migrations.review import Review, review
 from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
+from upgrader.steps.pending import Migrations, judge
 from upgrader.tools.compose import Compose
 from upgrader.tools.compose_model import Model, Variable
 from upgrader.tools.docker import Container, Docker, EngineInfo
@@ -27,8 +28,6 @@ from upgrader.tools.shell import Shell
 
 EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
 PROJECT_LABEL = "com.docker.compose.project"
-_NOTES = (".json", ".toml", ".md", ".txt", ".keep", ".gitkeep")
-"""What lies beside migrations and does not run; Drizzle's journal changes with each of its releases."""
 
 
 class Scratch:
@@ -58,15 +57,6 @@ class EnvPlan:
 
     result: Reconciliation
     decisions: tuple[Decision, ...]
-
-
-@dataclass(frozen=True)
-class Migrations:
-    """Which migration files are new, and how they may run: `mode` is none, online or offline."""
-
-    mode: str
-    why: str
-    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,11 +91,19 @@ class World:
         """The database's server, in the container that runs its service now."""
         container = self.running(spec.service)
         if container is None:
-            raise RefusedError(
-                f"the database service {spec.service!r} has no running container",
-                f"docker compose -p {self.app.stack.project} up -d {spec.service}",
-            )
+            raise self._absent(spec.service)
         return Server(replace(self.shell, say=None), container.name, self.user(spec), self.run.id)
+
+    def _absent(self, service: str) -> RefusedError:
+        found = next((c for c in self.containers if c.service == service and not c.oneoff), None)
+        if found is None:
+            up = f"docker compose -p {self.app.stack.project} up -d {service}"
+            return RefusedError(f"the database service {service!r} has no container", up)
+        wake = "unpause" if found.state == "paused" else "start"
+        return RefusedError(
+            f"the database service {service!r} does not run: {found.name} is {found.state}",
+            f"docker {wake} {found.name}",
+        )
 
     def user(self, spec: DatabaseSpec) -> str:
         return spec.user or self._container_env(spec).get("POSTGRES_USER") or "postgres"
@@ -181,6 +179,17 @@ class World:
             and (c.service in named if named else c.service not in quiet)
         ]
 
+    # --- the checkout: it may begin above the app's directory
+
+    @cached_property
+    def _below(self) -> Path:
+        """The app's directory, seen from the checkout's top."""
+        return Path(os.path.relpath(self.app.stack.directory.resolve(), self.git.top.resolve()))
+
+    def tracked(self, path: str) -> str:
+        """A path of the app's as git names it: from the checkout's top."""
+        return os.path.normpath(self._below / path)
+
     # --- the target
 
     @property
@@ -199,12 +208,12 @@ class World:
 
     @cached_property
     def example_path(self) -> str | None:
-        """The shipped env example at the target, relative to the checkout."""
+        """The shipped env example at the target, as git names it."""
         if self.app.stack.example:
-            return self.app.stack.example
+            return self.tracked(self.app.stack.example)
         beside = Path(self.app.stack.env_file).parent
         tracked = set(self.git.list_files(self.target))
-        candidates = [str(beside / name) for name in EXAMPLES] + list(EXAMPLES)
+        candidates = [self.tracked(str(beside / name)) for name in EXAMPLES] + list(EXAMPLES)
         return next((path for path in candidates if path in tracked), None)
 
     @cached_property
@@ -231,7 +240,7 @@ class World:
     def _evidence(self) -> ComposeEvidence:
         """What the target's Compose files say of variables."""
         if self.target not in self.scratch.variables:
-            self.scratch.variables[self.target] = self.compose.variables(self.target_tree)
+            self.scratch.variables[self.target] = self.compose.variables(self.target_directory)
         variables = self.scratch.variables[self.target]
         return ComposeEvidence(
             required=frozenset(name for name, v in variables.items() if v.required),
@@ -239,8 +248,13 @@ class World:
             defaults={name: v.default for name, v in variables.items() if v.default},
         )
 
+    @property
+    def target_directory(self) -> Path:
+        """The app's directory in the target's tree."""
+        return self._target_tree / self._below
+
     @cached_property
-    def target_tree(self) -> Path:
+    def _target_tree(self) -> Path:
         """The target's files with this machine's untracked ones beside them, in a scratch directory."""
         tree = self.scratch.path / self.target[:12]
         if not tree.exists():
@@ -248,7 +262,7 @@ class World:
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir()
             self.git.export(self.target, made)
-            self._add_untracked(made)
+            self._add_untracked(made / self._below)
             made.rename(tree)
         return tree
 
@@ -268,7 +282,7 @@ class World:
         for pattern in (".env*", "*compose*.y*ml", *self.app.stack.keep):
             names |= {str(path.relative_to(directory)) for path in directory.glob(pattern) if path.is_file()}
         tracked = set(self.git.list_files("HEAD"))
-        return sorted(name for name in names if name not in tracked and (directory / name).is_file())
+        return sorted(name for name in names if self.tracked(name) not in tracked and (directory / name).is_file())
 
     @cached_property
     def target_model(self) -> Model:
@@ -276,19 +290,13 @@ class World:
         data = self.env_plan.result.new_bytes if self.env_plan else self.env_bytes
         key = (self.target, hashlib.sha256(self.env_bytes).hexdigest())
         if key not in self.scratch.models:
-            tree = self.target_tree
+            tree = self.target_directory
             env_file = tree / self.app.stack.env_file
             env_file.parent.mkdir(parents=True, exist_ok=True)
             env_file.write_bytes(data)
             env_file.chmod(0o600)
             self.scratch.models[key] = self.compose.model(directory=tree, env_file=env_file)
         return self.scratch.models[key]
-
-    # --- migrations
-
-    @cached_property
-    def migrations(self) -> Migrations:
-        return _judge(self)
 
     @cached_property
     def migrate_service(self) -> str:
@@ -300,50 +308,5 @@ class World:
         return (likely or [""])[0]
 
     @cached_property
-    def migrations_path(self) -> str:
-        """The directory of migration files at the target, guessed when the playbook does not say."""
-        if self.app.migrations.path:
-            return self.app.migrations.path.rstrip("/")
-        folders: dict[str, int] = {}
-        for path in self.git.list_files(self.target):
-            folder, _, name = path.rpartition("/")
-            if name.endswith(".sql") and "migration" in folder.lower():
-                folders[folder] = folders.get(folder, 0) + 1
-        return max(folders, key=lambda folder: (folders[folder], -len(folder)), default="")
-
-
-def _judge(world: World) -> Migrations:
-    if not world.migrate_service:
-        return Migrations("none", "the app has no migration service")
-    wanted = world.options.online or world.app.migrations.online
-    if wanted == "never":
-        return Migrations("offline", "writers are stopped first, as asked", _new_files(world))
-    if not world.migrations_path:
-        if wanted == "always":
-            return Migrations("online", "as asked")
-        return Migrations(
-            "offline", "the migration files are not known (migrations.path), so writers are stopped first"
-        )
-    files = _new_files(world)
-    if wanted == "always":
-        return Migrations("online", "as asked", files)
-    changed = [path for path in files if world.git.read(world.origin, path) is not None]
-    if changed:
-        return Migrations("offline", f"{changed[0]} was changed after its release", files)
-    for path in files:
-        if path.endswith(".sql"):
-            judged: Review = review(path, world.git.read(world.target, path) or b"")
-            if not judged.additive:
-                return Migrations("offline", f"{path}: {judged.why}", files)
-    if any(not path.endswith(".sql") for path in files):
-        return Migrations("offline", "some migrations are not SQL and were not judged", files)
-    return Migrations("online", "only additions: the old version keeps serving" if files else "no new files", files)
-
-
-def _new_files(world: World) -> tuple[str, ...]:
-    """Migrations that the target adds or changes."""
-    if not world.migrations_path:
-        return ()
-    prefix = world.migrations_path + "/"
-    paths = world.git.changed_files(world.origin, world.target)
-    return tuple(sorted(path for path in paths if path.startswith(prefix) and not path.endswith(_NOTES)))
+    def migrations(self) -> Migrations:
+        return judge(self)
