@@ -88,6 +88,13 @@ def test_a_run_that_fails_and_heals() -> None:
     assert stage.screen().text == settled + HEALED
 
 
+def test_a_run_that_turns_back_leaves_the_screen_to_the_run_that_heals_it() -> None:
+    stage = Stage()
+    screen = stage.play(*forward(), *failed()[:2])
+    assert screen.text.endswith("→ Going back  a migration failed")
+    assert screen.cursor_shown
+
+
 @pytest.mark.parametrize("width", [60, 79, 100, 200])
 def test_nothing_wraps_at_any_width(width: int) -> None:
     """The screen itself asserts that no row is longer than the terminal, after each event."""

@@ -70,6 +70,9 @@ class Live:
                 self._draw()
             case e.Asked():
                 self._pause()
+            case e.Turned() | e.Resumed():
+                self._pause()  # a run that heals this one may follow, and draws on a screen of its own
+                self._print(lines)
             case _:
                 self._settle(event, lines)
 
