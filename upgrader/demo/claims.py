@@ -98,7 +98,7 @@ def _scene(told: Told, name: str, scene: Scene) -> Iterator[Claim]:
     )
     if name == "upgrade":
         yield Claim(
-            "  the old version served while the new one was built and migrated",
+            "  the old version served during its build and migrations",
             scene.downtime.total < scene.seconds / 2,
             f"no answer for {duration(scene.downtime.total)} of {duration(scene.seconds)}",
         )
