@@ -48,7 +48,9 @@ class DatabaseCopy(StepModel):
 
 
 class DatabaseStart(StepModel):
-    """Make sure that the databases run: an interrupted swap may have left one stopped or half-replaced."""
+    """Make sure that the databases run, and that no migration of the run gone back from does: a killed run may have left
+    one stopped, half-replaced or closed to connections, and its migrations running.
+    """
 
     uses: Literal["database.start"]
 
@@ -60,9 +62,16 @@ class DatabaseStart(StepModel):
         down = [spec.service for spec in ctx.app.databases.values() if ctx.world.running(spec.service) is None]
         if half or down:
             return Needed(", ".join([*(container.name for container in half), *down]))
+        if migrating := self._migrating(ctx):
+            return Needed(f"stop {', '.join(migrating)}")
         if shut := self._shut(ctx):
             return Needed(f"open {', '.join(shut)} again")
         return Satisfied("they run")
+
+    def _migrating(self, ctx: Context) -> list[str]:
+        """Migrations of the run gone back from that outlived it: what they commit later would spoil the way back."""
+        mark = f"-upgrader-{ctx.parent.id}-" if ctx.parent else ""
+        return [c.name for c in ctx.world.containers if mark and c.oneoff and mark in c.name and c.state == "running"]
 
     def _shut(self, ctx: Context) -> list[str]:
         """Databases that a cut-off copy or swap of ours left closed to connections."""
@@ -74,6 +83,9 @@ class DatabaseStart(StepModel):
         return found
 
     def apply(self, ctx: Context) -> Facts:
+        if migrating := self._migrating(ctx):
+            ctx.world.docker.stop(migrating, timeout=10)
+            ctx.say(f"stopped {', '.join(migrating)}")
         repaired = ctx.world.docker.repair_half_replaced(ctx.app.stack.project)
         for text in repaired:
             ctx.say(text)
