@@ -8,7 +8,9 @@ import pytest
 
 from tests.crash.killer import Moment
 from tests.crash.world import World
-from upgrader.demo.remote import RELEASES, build_remote
+from upgrader.demo.remote import RELEASES, add_release, build_remote, git
+
+SLOW = "select pg_sleep(2);\ncreate table slow (id int);\n"
 
 
 class Stage:
@@ -28,6 +30,14 @@ class Stage:
             (self.parent / name).mkdir()
             self.world = World.create(self.remote, self.parent / name, name)
         return self.world
+
+    def publish_slow(self, tag: str) -> None:
+        """A release whose build and migration take two seconds each; published once."""
+        if tag in git("tag", "--list", cwd=self.remote).split():
+            return
+        dockerfile = git("show", "v1.1.0:Dockerfile", cwd=self.remote)
+        files = {"migrations/0005_slow.sql": SLOW, "Dockerfile": f"{dockerfile}RUN sleep 2; echo {tag} {self.parent}\n"}
+        add_release(self.remote, tag, files, base="v1.1.0")
 
     def strike(self) -> None:
         if self.world is not None:

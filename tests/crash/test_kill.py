@@ -14,7 +14,6 @@ import pytest
 from tests.crash.conftest import Stage
 from tests.crash.killer import Moment
 from tests.crash.world import World
-from upgrader.demo.remote import add_release
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(7200)]
 
@@ -22,7 +21,6 @@ STRIDE = 4
 """The kills of one run are so many events apart."""
 ALL = os.environ.get("UPGRADER_CRASH") == "all"
 MODES = {"online": "{}", "offline": '{"online": "never"}'}
-SLOW = "select pg_sleep(2);\ncreate table slow (id int);\n"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -53,11 +51,7 @@ def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release
 @pytest.mark.parametrize(("delay", "tree"), [(0.05, False), (0.3, True), (0.9, True), (1.7, False)])
 def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, tree: bool) -> None:
     release = f"v1.1.{delay * 100:.0f}"
-    slow = {
-        "migrations/0005_slow.sql": SLOW,
-        "Dockerfile": f"{world.dockerfile()}\nRUN sleep 2; echo {release}\n",
-    }
-    add_release(stage.remote, release, slow, base="v1.1.0")
+    stage.publish_slow(release)
     there = _middles("upgrade", delay, tree, "backup", "compose.build", "database.copy", "migrate", "compose.up")
     again = _middles("rollback", delay, tree, "database.stage", "database.swap", "git.restore", "compose.up")
     _there_and_back(world, there, again, "{}", release)

@@ -141,9 +141,6 @@ class World:
         container = f"{self.installation.project}-db-1"
         return sh("docker", "exec", container, "psql", "-X", "-At", "-U", "ledgerly", "-d", database, "-c", query)
 
-    def dockerfile(self) -> str:
-        return (self.installation.path / "Dockerfile").read_text()
-
     def databases(self) -> list[str]:
         return self.sql("select datname from pg_database where not datistemplate order by oid desc").split()
 
