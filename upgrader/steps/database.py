@@ -48,8 +48,9 @@ class DatabaseCopy(StepModel):
 
 
 class DatabaseStart(StepModel):
-    """Make sure that the databases run, and that no migration of the run gone back from does: a killed run may have left
-    one stopped, half-replaced or closed to connections, and its migrations running.
+    """Make sure that the databases run, and that no migration of the run gone back from does.
+
+    A killed run may have left a database stopped, half-replaced or closed to connections, and its migrations running.
     """
 
     uses: Literal["database.start"]
