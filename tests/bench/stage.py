@@ -17,6 +17,7 @@ from upgrader.demo.host import Installation
 from upgrader.demo.remote import APP, add_release, build_remote
 from upgrader.errors import StepError
 
+_ROOT = Path(__file__).parents[2]
 OLD, NEW = "v1.0.0", "v1.1.0"
 SLOW = 15
 """Seconds that the slow migration takes."""
@@ -63,7 +64,7 @@ class Stage:
         """Run what the app's documentation says, in the installation's directory; returns seconds."""
         return self._timed(["bash", "-euo", "pipefail", "-c", script], cwd=app.path)
 
-    def _timed(self, argv: list[str], cwd: Path | None = None) -> float:
+    def _timed(self, argv: list[str], cwd: Path = _ROOT) -> float:
         started = time.monotonic()
         log = self.path / "output.log"
         with log.open("w") as output:
