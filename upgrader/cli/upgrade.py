@@ -121,4 +121,7 @@ def _saved(path: Path | None) -> dict[str, str]:
 
 def refuse_stale(saved: Mapping[str, str], fingerprint: str) -> None:
     if saved and saved["fingerprint"] != fingerprint:
-        raise RefusedError("the world moved since the plan was saved", "look at it again: upgrader plan --save FILE")
+        raise RefusedError(
+            "the world moved since the plan was saved, or its options were others",
+            "look at it again: upgrader plan --save FILE",
+        )

@@ -78,6 +78,7 @@ def fingerprint(ctx: Context) -> str:
         "head": world.git.head(),
         "target": world.target,
         "edits": [f"{edit.what} {edit.path}" for edit in world.git.local_edits()],
+        "mode": world.migrations.mode,
         "env": hashlib.sha256(world.env_bytes).hexdigest(),
         "model": hashlib.sha256(json.dumps(world.model.raw, sort_keys=True).encode()).hexdigest(),
         "containers": sorted((c.name, c.id, c.image_id, c.state) for c in world.containers if not c.oneoff),
