@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgrader.ui.report import columns
+from upgrader.ui.tables import columns
 
 
 @dataclass(frozen=True)

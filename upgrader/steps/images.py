@@ -83,12 +83,13 @@ class ImagesRestore(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         point, docker = Way(ctx).point, ctx.world.docker
-        wrong = [pin.service for pin in point.pins if docker.image_id(pin.image) != pin.image_id]
+        now = {pin.service: docker.image_id(pin.image) for pin in point.pins}
+        wrong = [pin.service for pin in point.pins if now[pin.service] != pin.image_id]
         if not wrong:
             return Satisfied("their names are right")
         lost = [pin.service for pin in point.pins if docker.image_id(pin.image_id) is None]
         how = f"; {', '.join(lost)} pruned since, to be built again" if lost else ""
-        return Needed(f"{', '.join(wrong)}{how}", {"images": {p.service: docker.image_id(p.image) for p in point.pins}})
+        return Needed(f"{', '.join(wrong)}{how}", {"images": now})
 
     def apply(self, ctx: Context) -> Facts:
         point, docker, model = Way(ctx).point, ctx.world.docker, Way(ctx).model

@@ -252,16 +252,17 @@ _WORDS = {
 
 
 def _pinned(ctx: Context) -> list[ImageChange]:
-    docker = ctx.world.docker
+    docker, point = ctx.world.docker, Way(ctx).point
+    now = {pin.service: docker.image_id(pin.image) or "" for pin in point.pins}
     return [
         ImageChange(
             pin.service,
-            (docker.image_id(pin.image) or "")[:19],
+            now[pin.service][:19],
             pin.image_id[:19],
             "pinned" if docker.image_id(pin.image_id) else "build",
         )
-        for pin in Way(ctx).point.pins
-        if docker.image_id(pin.image) != pin.image_id
+        for pin in point.pins
+        if now[pin.service] != pin.image_id
     ]
 
 
