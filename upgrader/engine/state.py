@@ -1,5 +1,6 @@
 """Where runs and restore points of one app live, and how they are listed."""
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -81,7 +82,9 @@ def recording(home: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or home
-        raise RefusedError(f"{where} cannot be written: {error.strerror}", f"make room: df -h {home}") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = f"make room: df -h {where}" if full else "choose another place: UPGRADER_HOME=DIR upgrader …"
+        raise RefusedError(f"{where} cannot be written: {error.strerror}", hint) from error
 
 
 def make_private(directory: Path) -> None:

@@ -24,7 +24,7 @@ class EnvSyntaxError(RefusedError):
     def __init__(self, reason: str, path: str, line: int, column: int) -> None:
         super().__init__(
             f"{path}:{line}:{column}: {reason}",
-            f"Correct line {line} of {path}; Compose refuses the whole file as it is",
+            f"${{EDITOR:-vi}} +{line} {path}  # Compose refuses the whole file as it is",
         )
         self.path = path
         self.line = line

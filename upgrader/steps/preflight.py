@@ -1,17 +1,14 @@
 """Everything that is looked at before the first change. These steps refuse or are satisfied; none of them acts."""
 
-import os
-import re
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from upgrader.errors import UpgraderError
 from upgrader.model.duration import plural, size
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.credentials import wrong_login
 from upgrader.tools.compose import differs
-from upgrader.tools.postgres import probe
+from upgrader.tools.postgres_sql import is_ours
 
 
 class Preflight(StepModel):
@@ -107,45 +104,24 @@ class Databases(Preflight):
     def check(self, ctx: Context) -> Verdict:
         found: dict[str, str] = {}
         for spec in ctx.app.databases.values():
+            if spec.service not in ctx.world.model.services:
+                known = ", ".join(sorted(ctx.world.data_services() - {spec.service})) or "no Postgres at all"
+                return Refused(
+                    f"the Compose project has no service {spec.service!r}; it has {known}",
+                    f"say which one it is: databases.{spec.id}.service in the playbook",
+                )
             server = ctx.world.server(spec)
             info, name = server.require(), ctx.world.database(spec)
             if not server.exists(name):
+                theirs = ", ".join(other for other in server.databases() if not is_ours(other)) or "none"
                 return Refused(
-                    f"there is no database {name!r} in service {spec.service!r}",
+                    f"there is no database {name!r} in service {spec.service!r}; there is {theirs}",
                     f"say which one it is: databases.{spec.id}.name in the playbook",
                 )
-            if trouble := self._credentials(ctx, spec.service):
-                return Refused(trouble, f"correct it in {ctx.app.stack.env_file}; a volume keeps its first password")
+            if trouble := wrong_login(ctx, spec):
+                return Refused(trouble, f"${{EDITOR:-vi}} {ctx.world.env_path}  # a volume keeps its first password")
             found[spec.id] = f"{name} ({size(ctx.world.sizes[spec.id])}) on Postgres {info.version}"
         return Satisfied("; ".join(found.values()) or "the app has none", {"databases": found})
-
-    def _credentials(self, ctx: Context, service: str) -> str:
-        """What is wrong with the first database URL of a service that points at this one, in words."""
-        address = _address(ctx, service)
-        if not address:
-            return ""
-        for name, key, url in _urls(ctx, service):
-            try:
-                probe(re.sub(rf"@{re.escape(service)}(:\d+)?/", f"@{address}:5432/", url, count=1))
-            except UpgraderError as error:
-                return f"{name} cannot use its {key}: {error.message}"
-            return ""
-        return ""
-
-
-def _address(ctx: Context, service: str) -> str:
-    """The container's address, where this machine can reach it: on Linux, with the engine on this host."""
-    container = ctx.world.running(service)
-    if container is None or not ctx.world.engine.local or os.uname().sysname != "Linux":
-        return ""
-    return container.addresses[0] if container.addresses else ""
-
-
-def _urls(ctx: Context, service: str) -> Iterator[tuple[str, str, str]]:
-    for name, spec in ctx.world.model.services.items():
-        for key, value in spec.environment.items():
-            if value and re.match(rf"postgres(ql)?://[^@\s]+@{re.escape(service)}(:5432)?/", value):
-                yield name, key, value
 
 
 class Target(Preflight):

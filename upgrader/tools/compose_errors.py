@@ -23,6 +23,8 @@ _NETWORK = re.compile(
     r"|toomanyrequests|too many requests|50[234] (bad gateway|service|gateway)|received unexpected HTTP status: 5",
     re.IGNORECASE,
 )
+# a docker without its plugin takes the options of `compose` for its own
+_NO_PLUGIN = re.compile(r"'compose' is not a docker command|unknown flag: --ansi")
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
 
 
@@ -30,6 +32,10 @@ def refused(said: str, files: Sequence[Path], env_file: Path, argv: Sequence[str
     """What `config` on these files was refused for. `argv` is the call that shows it to a person."""
     again = shlex.join(argv)
     reason = next((line for line in said.splitlines() if not _NOISE.match(line)), "no reason given").strip()
+    if "docker: no such program" in said:
+        return RefusedError("the docker command is not installed", "apt-get install docker.io docker-compose-v2")
+    if _NO_PLUGIN.search(said):
+        return RefusedError("Docker has no Compose plugin here", "apt-get install docker-compose-v2")
     if match := _READING_ENV.search(said):
         return _bad_env(match, env_file)
     if match := _REQUIRED.search(said):

@@ -19,9 +19,15 @@ __all__ = [
     "Server",
     "ServerInfo",
     "Session",
+    "WrongCredentialsError",
     "name_for",
     "probe",
 ]
+
+
+class WrongCredentialsError(RefusedError):
+    """The server answers, and does not know this role, password or database."""
+
 
 _SCHEME = re.compile(r"^(postgres|postgresql)(\+\w+)?://")
 
@@ -31,7 +37,8 @@ class Server(Carrying):
 
 
 def probe(url: str, timeout: int = 5) -> None:
-    """Connect to `url` and say hello; raises RefusedError, which names host, role and database but never the password.
+    """Connect to `url` and say hello; raises RefusedError, which names host, role and database but never the password;
+    WrongCredentialsError, one of them, when the server itself turns them down.
 
     `timeout` is in seconds, at least 2. Accepts what drivers and ORMs add: `postgresql+asyncpg://…`, `?schema=…`.
     """
@@ -83,7 +90,7 @@ def _refusal(said: str, where: str, parts: Mapping[str, str], timeout: int) -> R
         (r"SSL|certificate", f"{where} and the URL do not agree on encryption", "Check sslmode in the URL"),
         (r"starting up|shutting down|recovery mode", f"Postgres on {where} is still starting up", "Try again"),
     )  # fmt: skip
-    for pattern, message, hint in cases:
+    for index, (pattern, message, hint) in enumerate(cases):
         if re.search(pattern, said):
-            return RefusedError(message, hint)
+            return (WrongCredentialsError if index < 3 else RefusedError)(message, hint)
     return RefusedError(f"Connecting to {where} as {role} failed", "Try it: psql with the same URL")
