@@ -13,7 +13,7 @@ import pytest
 
 from tests.crash.conftest import Stage
 from tests.crash.killer import Moment
-from tests.crash.world import World
+from tests.crash.world import KILLED, World
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(7200)]
 
@@ -55,6 +55,21 @@ def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, 
     there = _middles("upgrade", delay, tree, "backup", "compose.build", "database.copy", "migrate", "compose.up")
     again = _middles("rollback", delay, tree, "database.stage", "database.swap", "git.restore", "compose.up")
     _there_and_back(world, there, again, "{}", release)
+
+
+@pytest.mark.parametrize("tree", [False, True])
+def test_git_in_the_middle_of_a_checkout(world: World, tree: bool) -> None:
+    there, again = (
+        Moment(kind, "StepStarted", step, tree=tree, delay=1.2)
+        for kind, step in (("upgrade", "git.checkout"), ("rollback", "git.restore"))
+    )
+    with world.slow_checkouts():
+        ended = world.drive("upgrade", "v1.1.0", there)
+        assert ended.code == KILLED, ended.text
+        back = world.upgrader("rollback", "--yes", "--output", "plain")
+        assert back.code == 0, back.text
+        world.assert_good("1.0.0")
+        _there_and_back(world, [there], [again], "{}")
 
 
 def _course(stage: Stage, world: World, mode: str) -> tuple[list[Moment], list[Moment]]:

@@ -123,6 +123,20 @@ class World:
             elif known != {run.id for run in self.state.all()}:
                 return pending  # killed after its very last word
 
+    @contextmanager
+    def slow_checkouts(self) -> Iterator[None]:
+        """Git takes a second for each SQL file that it writes."""
+        here = self.installation.path
+        attributes = here / ".git/info/attributes"
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text("*.sql filter=slow\n")
+        git("config", "filter.slow.smudge", "sleep 1; cat", cwd=here)
+        try:
+            yield
+        finally:
+            attributes.unlink()
+            git("config", "--remove-section", "filter.slow", cwd=here)
+
     # --- looking
 
     @property
