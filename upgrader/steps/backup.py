@@ -78,7 +78,12 @@ class Backup(StepModel):
         """By the containers' own image ids: the tags may have moved already."""
         seen: dict[str, Pin] = {}
         for container in ctx.world.containers:
-            if not container.oneoff and container.service not in seen:
+            if container.oneoff or container.service in seen:
+                continue
+            if container.state != "running" and ctx.world.docker.image_id(container.image_id) is None:
+                # its image was removed by force: it cannot be kept, and must not stand in the way of anything else
+                ctx.say(f"the image of {container.service}, which does not run, is gone: it cannot be pinned")
+            else:
                 seen[container.service] = ctx.world.docker.pin(container, ctx.run.id)
         return list(seen.values())
 
