@@ -1,6 +1,7 @@
 """Runs programs. The one module that imports `sh`; `FACTS.md` of the design has the reasons for each habit."""
 
 import os
+import re
 import signal
 import tempfile
 import time
@@ -16,6 +17,8 @@ SPOOL = ".spool"
 TIMED_OUT = 124
 _BEAT = 0.1
 """Seconds between two looks at what a program prints and whether it is to be cancelled."""
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|")
+"""A line that nobody reads: the id that a program answers to programs, or nothing at all."""
 TAIL = 25
 """How many last lines of output an error carries."""
 
@@ -208,7 +211,7 @@ class Shell:
         if not last:
             data = data[: data.rfind(b"\n") + 1]
         for line in data.decode(errors="replace").splitlines():
-            if self.say and line.strip():
+            if self.say and not _ID.fullmatch(line.strip()):
                 self.say(self.redactor.text(line.rstrip()))
         return shown + len(data)
 
