@@ -163,15 +163,22 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
         return _aside(server, name, saved)
     if ctx.options.data != "restore" and same_schema(server, name, saved):
         return "untouched"
-    copy = way.parent.facts("database.copy").get("copies", {}).get(spec.id) if way.parent else None
-    if copy is None and way.parent:
-        copy = (
-            way.parent.before("database.copy").get("copies", {}).get(spec.id) if way.parent.touched("migrate") else None
-        )
-    if copy and server.exists(copy):
-        return "copy"
     # whether the rows really fit the old schema is found out by database.stage
-    return "carry" if way.healing or ctx.options.data == "keep" else "dump"
+    if ctx.options.data == "keep":
+        return "carry"
+    if ctx.options.data == "auto" and (copy := kept_copy(ctx, spec)) and server.is_complete(copy):
+        return "copy"
+    return "carry" if way.healing else "dump"
+
+
+def kept_copy(ctx: Context, spec: DatabaseSpec) -> str:
+    """The copy that the run gone back from made when its writers had been stopped; empty when it made none."""
+    parent = Way(ctx).parent
+    if parent is None:
+        return ""
+    # cut off before it could be told: the migrations began, so the copy was there
+    told = parent.facts("database.copy") or (parent.before("database.copy") if parent.touched("migrate") else {})
+    return str(told.get("copies", {}).get(spec.id, ""))
 
 
 def same_schema(server: Server, name: str, saved: SavedDatabase) -> bool:
@@ -227,9 +234,7 @@ class DatabaseSwap(StepModel):
         saved = back.database(spec.id)
         assert saved is not None  # noqa: S101 - database.stage would have refused
         if way == "copy":
-            assert back.parent is not None  # noqa: S101 - copies are those of the run gone back from
-            copies = back.parent.facts("database.copy") or back.parent.before("database.copy")
-            return str(copies["copies"][spec.id])
+            return kept_copy(ctx, spec)
         if way == "aside":
             return saved.aside
         staged = _name(ctx, spec, "restored")

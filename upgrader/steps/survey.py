@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import datetime
 
 from upgrader.errors import UpgraderError
+from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import size
+from upgrader.model.manifest import SavedDatabase
 from upgrader.model.plan import DiskNeed, EnvChange, ImageChange, Loss, Plan, PlannedStep
 from upgrader.model.secret import looks_secret
 from upgrader.model.verdict import Refused
 from upgrader.steps.base import Context
 from upgrader.steps.compose_up import ComposeUp
-from upgrader.steps.database import way_back
+from upgrader.steps.database import kept_copy, way_back
 from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
 from upgrader.steps.way import Way
@@ -214,14 +217,7 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         notes.append(f"{name}: {_WORDS[how]}")
         saved = way.database(spec.id)
         if how in ("dump", "copy", "aside") and saved is not None:
-            counts = ctx.world.server(spec).row_counts(name)
-            then = saved.rows
-            own = {f"{schema}.{table}" for schema, table in ctx.world.server(spec).migrators_tables(name)}
-            for table in sorted({*then, *counts} - own):
-                now = counts[table].count if table in counts else 0
-                if now != then.get(table, 0):
-                    exact = counts[table].exact if table in counts else True
-                    losses.append(Loss(name, table, then.get(table, 0), now, exact))
+            losses += _losses(ctx, spec, how, saved)
     known = _measured(ctx, "rollback")
     return Plan(
         kind="rollback",
@@ -240,6 +236,20 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         downtime_why="the swap of databases and containers; the dump is restored while the app serves"
         + ("" if known is None else ", as the last rollback took"),
     )
+
+
+def _losses(ctx: Context, spec: DatabaseSpec, how: str, saved: SavedDatabase) -> Iterator[Loss]:
+    """Tables that have other numbers of rows now than what comes back; the migrators' own tables apart."""
+    server, name = ctx.world.server(spec), ctx.world.database(spec)
+    comes_back = kept_copy(ctx, spec) if how == "copy" else saved.aside
+    there = bool(comes_back) and server.is_complete(comes_back)
+    then = {table: rows.count for table, rows in server.row_counts(comes_back).items()} if there else dict(saved.rows)
+    now = server.row_counts(name)
+    own = {f"{schema}.{table}" for schema, table in server.migrators_tables(name)}
+    for table in sorted({*then, *now} - own):
+        count, exact = (now[table].count, now[table].exact) if table in now else (0, True)
+        if count != then.get(table, 0):
+            yield Loss(name, table, then.get(table, 0), count, exact)
 
 
 _WORDS = {
