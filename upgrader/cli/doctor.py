@@ -33,8 +33,7 @@ def doctor(
     desk = open_app(common)
     if fix:
         with desk.session():
-            look = desk.planning("upgrade", Options())
-            for text in look.using(desk.shell, typer.echo).world.docker.repair_half_replaced(desk.app.stack.project):
+            for text in _mend(desk.planning("upgrade", Options()).using(desk.shell, typer.echo)):
                 typer.echo(f"✓ {text}")
     look = desk.planning("upgrade", Options())
     results = list(_look(look))
@@ -47,6 +46,24 @@ def doctor(
             typer.echo(f"{'✓' if ok else '✗'} {what}" + (f"\n  → {hint}" if hint else ""))
     desk.scratch.close()
     return 0 if all(ok for ok, _, _ in results) else int(ExitCode.FOUND)
+
+
+def _mend(ctx: "Context") -> Iterator[str]:
+    """Repair what a killed `up` left half-replaced, and start what it left stopped; says what was done."""
+    docker, project = ctx.world.docker, ctx.app.stack.project
+    affected = {half.service for half in docker.half_replaced(project)}
+    yield from docker.repair_half_replaced(project)
+    shots, order = ctx.world.model.one_shots(), ctx.world.model.order()
+    left = [
+        container
+        for container in docker.containers(project)
+        if not container.oneoff
+        and container.service not in shots
+        and (container.state == "created" or (container.state == "exited" and container.service in affected))
+    ]
+    for container in sorted(left, key=lambda c: order.index(c.service) if c.service in order else len(order)):
+        docker.start([container.id])
+        yield f"started {container.name}"
 
 
 def _look(ctx: "Context") -> Iterator[tuple[bool, str, str]]:

@@ -11,6 +11,9 @@ from upgrader.model.run import FORWARD_PHASES
 from upgrader.model.verdict import Needed, Refused, Satisfied
 from upgrader.steps.base import Context, StepModel
 
+_FUNDAMENTAL = frozenset({"preflight.host", "preflight.databases"})
+"""Where one of these refuses, the steps after it have nothing to look at, or wait in vain for a server that hangs."""
+
 
 def verdicts(
     procedure: Procedure, ctx: Context, tick: Callable[[str], None] = lambda _title: None
@@ -38,7 +41,7 @@ def _phase(
         yield planned, facts
         if planned.verdict == "refused" and phase != "preflight":
             return
-        if planned.verdict == "refused" and step.uses == "preflight.host":
+        if planned.verdict == "refused" and step.uses in _FUNDAMENTAL:
             return
         ctx = _believing(ctx, planned, facts)
 

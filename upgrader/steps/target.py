@@ -36,11 +36,13 @@ def _tags(ctx: Context) -> Iterator[Refused]:
         yield Refused(
             f"the tag {tag.name} was moved upstream, from {tag.here[:9]} to {tag.there[:9]}: a release "
             f"should never change",
-            "ask its authors why; if it is right: --accept-moved-tag",
+            f"ask its authors why; if it is right: upgrader upgrade --to {name} --accept-moved-tag",
         )
     if ctx.app.signed_tags:
         if kind != "tag":
-            yield Refused(f"{name} is no tag, and the playbook demands a signed one", "name a release: --to TAG")
+            yield Refused(
+                f"{name} is no tag, and the playbook demands a signed one", "name a release: upgrader upgrade --to TAG"
+            )
         git.verify_tag(name)
 
 
@@ -52,18 +54,24 @@ def _direction(ctx: Context) -> Iterator[Refused]:
     if relation == "diverged" and ctx.options.target.get("kind") == "branch":
         yield Refused(
             f"{there} was rewritten upstream: what is installed ({here}) is not in its history",
-            "name a release instead: --to TAG",
+            "name a release instead: upgrader upgrade --to TAG",
         )
 
 
 def _tree(ctx: Context) -> Iterator[Refused]:
-    for path in ctx.world.git.collisions(ctx.world.target):
+    git = ctx.world.git
+    for path in git.collisions(ctx.world.target):
         yield Refused(
             f"{path} is yours, but {ctx.world.target_name} ships a file of that name",
-            f"move yours aside, then run again: mv {path} {path}.mine",
+            f"move yours aside, then run again: mv {git.top / path} {git.top / path}.mine",
         )
-    for problem in ctx.world.git.preflight_target(ctx.world.target):
+    for problem in git.preflight_target(ctx.world.target):
         yield Refused(problem.message, problem.hint)
+
+
+def _log(ctx: Context) -> str:
+    """The command that shows what upstream says of the commits to come."""
+    return f"git -C {ctx.world.git.top} log {ctx.world.origin[:9]}..{ctx.world.target[:9]}"
 
 
 def _files(ctx: Context) -> Iterator[Refused]:
@@ -88,7 +96,7 @@ def _env(ctx: Context) -> Iterator[Refused]:
     lines = tuple(lines_to_add(asked))
     yield Refused(
         f"{ctx.world.target_name} needs a value that only you know: {wanted} ({ctx.world.example_path}:{first.line})",
-        f"add it to {ctx.app.stack.env_file}, then run again: {first.key}=…",
+        f"echo '{first.key}=…' >> {ctx.world.env_path}  # with its value, then run again",
         lines,
     )
 
@@ -102,7 +110,7 @@ def _model(ctx: Context) -> Iterator[Refused]:
         if spec.service not in then.services:
             yield Refused(
                 f"{ctx.world.target_name} no longer has the database service {spec.service!r}",
-                "read its release notes: the data must be moved by hand",
+                f"its data must be moved by hand; what the new version says: {_log(ctx)}",
             )
 
 
@@ -119,7 +127,7 @@ def _volumes(ctx: Context, name: str, now: Model, then: Model) -> Iterator[Refus
             yield Refused(
                 f"{name} keeps its data in {source!r}, but {ctx.world.target_name} would give it {found} at {path}: "
                 "it would start empty",
-                "read the release notes; keep the old name in docker-compose.override.yml if they do not say",
+                f"keep the old name in docker-compose.override.yml, unless its authors say otherwise: {_log(ctx)}",
             )
 
 
@@ -134,7 +142,7 @@ def _major(ctx: Context, name: str, then: Model) -> Iterator[Refused]:
         yield Refused(
             f"{name} runs Postgres {running}, and {ctx.world.target_name} wants {major}: its files cannot be "
             f"read by another major version",
-            "move the data by dump and restore first, or keep the image in docker-compose.override.yml",
+            f"dump and restore it by hand, or keep the image in docker-compose.override.yml; see {_log(ctx)}",
         )
 
 
@@ -155,7 +163,7 @@ def _pushes(ctx: Context) -> Iterator[Refused]:
             yield Refused(
                 f"the migration service {service.name!r} pushes a schema straight onto the database: "
                 f"`{match[0]}` in {where}",
-                "R7: only recorded migrations belong on a production database; ask the app's authors",
+                f"R7: only recorded migrations belong on a production database; see {_log(ctx)}",
             )
 
 

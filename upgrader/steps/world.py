@@ -2,16 +2,18 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from upgrader.env.decide import ComposeEvidence, Decision, decide
-from upgrader.env.document import Document
+from upgrader.env.document import Document, EnvSyntaxError
 from upgrader.env.reconcile import Reconciliation, reconcile
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.model.app import App, DatabaseSpec
@@ -49,6 +51,14 @@ class Scratch:
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
+
+
+def _readable(data: bytes, path: str) -> Document | None:
+    """An example of an installed version; None where it cannot be read, which nobody can mend any more."""
+    try:
+        return Document.parse(data, path)
+    except EnvSyntaxError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -225,22 +235,47 @@ class World:
         if new is None:
             return None
         live = Document.parse(self.env_bytes, self.app.stack.env_file)
-        example = Document.parse(new, self.example_path)
+        example = self._example(new, self.example_path)
         evidence = self._evidence()
         if not self.env_path.exists() and evidence.referenced.isdisjoint(entry.key for entry in example.entries):
             return None  # the example is for other ways to run the app
         old = self.git.read(self.origin, self.example_path)
-        previous = Document.parse(old, self.example_path) if old is not None else None
+        previous = _readable(old, self.example_path) if old is not None else None
         label = f"{datetime.now(UTC).date().isoformat()} for {self.target_name}"
         decisions = decide(live, example, previous, evidence)
         result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
         self.shell.redactor.learn(result.secrets)
         return EnvPlan(result, tuple(decisions))
 
+    def _example(self, data: bytes, path: str) -> Document:
+        try:
+            return Document.parse(data, path)
+        except EnvSyntaxError as error:
+            raise RefusedError(f"{self.target_name} ships {error.message}", self.show(path)) from error
+
+    def show(self, path: str) -> str:
+        """The command that shows a file of the target, as git names it."""
+        return f"git -C {self.git.top} show {self.target[:9]}:{path}"
+
+    @contextmanager
+    def _reading_target(self) -> Iterator[None]:
+        """Within it, what Compose rejects is told as the target's, by names that a person can look up."""
+        try:
+            yield
+        except RefusedError as error:
+            message = error.message.replace(f"{self.target_directory}/", "")
+            files = self.app.stack.files
+            file = next((name for name in files if re.search(rf"(^|[\s/]){re.escape(name)}\b", message)), files[0])
+            shipped = self.tracked(file) in self.git.list_files(self.target)
+            look = self.show(self.tracked(file)) if shipped else f"${{EDITOR:-vi}} {self.app.stack.directory / file}"
+            hint = look if error.hint.startswith("docker compose") else error.hint
+            raise RefusedError(f"{self.target_name}: {message}", hint, lines=error.lines) from error
+
     def _evidence(self) -> ComposeEvidence:
         """What the target's Compose files say of variables."""
         if self.target not in self.scratch.variables:
-            self.scratch.variables[self.target] = self.compose.variables(self.target_directory)
+            with self._reading_target():
+                self.scratch.variables[self.target] = self.compose.variables(self.target_directory)
         variables = self.scratch.variables[self.target]
         return ComposeEvidence(
             required=frozenset(name for name, v in variables.items() if v.required),
@@ -295,7 +330,8 @@ class World:
             env_file.parent.mkdir(parents=True, exist_ok=True)
             env_file.write_bytes(data)
             env_file.chmod(0o600)
-            self.scratch.models[key] = self.compose.model(directory=tree, env_file=env_file)
+            with self._reading_target():
+                self.scratch.models[key] = self.compose.model(directory=tree, env_file=env_file)
         return self.scratch.models[key]
 
     @cached_property

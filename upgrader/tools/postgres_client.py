@@ -202,7 +202,7 @@ class Client:
     def _refusal(self, result: Result) -> RefusedError:
         name, text = self.container, result.err + result.out
         start = f"Start it: docker start {name}"
-        if result.code == 124:
+        if result.code == 124 or "timeout expired" in text:
             return RefusedError(f"Postgres in {name} does not answer", self._look)
         if "Cannot connect to the Docker daemon" in text:
             return RefusedError("The Docker engine does not answer", "See: systemctl status docker")
