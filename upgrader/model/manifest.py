@@ -73,7 +73,9 @@ class RestorePoint:
     model: SavedFile | None = None
     env_file: str = ""
     running: tuple[str, ...] = ()
-    """The services that ran when it was taken."""
+    """The services that ran when it was taken and were not unwell: health is expected of them again."""
+    started: tuple[str, ...] = ()
+    """All that ran, unwell ones too: going back starts them again."""
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class RestorePoint:
         for name in ("patch", "model"):
             values[name] = SavedFile(**data[name]) if data[name] else None
         values["running"] = tuple(data["running"])
+        values["started"] = tuple(data.get("started", data["running"]))
         return RestorePoint(**values)
 
 

@@ -64,6 +64,7 @@ class Backup(StepModel):
             databases=tuple(self._database(ctx, root, spec) for spec in ctx.app.databases.values()),
             env_file=ctx.app.stack.env_file,
             running=tuple(sorted({c.service for c in ctx.world.containers if serves(c)})),
+            started=tuple(sorted({c.service for c in ctx.world.containers if c.running and not c.oneoff})),
         )
         points.complete(point)
         points.verify(point)

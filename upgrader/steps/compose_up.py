@@ -90,7 +90,7 @@ def _going_back(ctx: Context) -> dict[str, str]:
     else:
         now = ctx.world.model_if_any if ctx.planning else saved_model(ctx, way.own_point)
         found = to_swap(ctx, now or way.model, way.model, files, images)
-    return {name: why for name, why in found.items() if name in way.point.running}
+    return {name: why for name, why in found.items() if name in way.point.started}
 
 
 def _stop_strangers(ctx: Context) -> None:
