@@ -11,6 +11,7 @@ from upgrader.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from upgrader.cli.wiring import Desk
+    from upgrader.model.app import App
     from upgrader.steps.base import Options
 
 HELP = """Upgrade the app to a release, a branch or a commit; the newest release by default.
@@ -69,7 +70,7 @@ def upgrade(
     common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
     saved = _saved(plan_file)
     options = Options(
-        to=to or saved.get("to", ""),
+        to=to or saved.get("to_version", ""),
         keep_local_changes=keep_local_changes,
         accept_moved_tag=accept_moved_tag,
         online="always" if online else "never" if offline else "",
@@ -89,6 +90,7 @@ def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = 
     from upgrader.cli.target import refuse, upgrade_plan
     from upgrader.steps.base import Question
 
+    refuse_foreign(saved or {}, desk.app)
     agree_to_derived(desk)
     with desk.session() as session:
         guard(desk)
@@ -107,21 +109,35 @@ def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = 
 
 
 def _saved(path: Path | None) -> dict[str, str]:
-    """What a saved plan says of its target and its world."""
+    """What a saved plan says of its app, its target and its world."""
     if path is None:
         return {}
     import json
 
+    again = f"upgrader plan --save {path}"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return {"fingerprint": data["fingerprint"], "to": data["to_version"], "commit": data["to_commit"]}
+        saved = {key: data[key] for key in ("project", "directory", "to_version", "fingerprint")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is no plan: {error}", f"upgrader plan --save {path}") from error
+        raise UsageError(f"{path} is no plan: {error}", again) from error
+    if not all(value and isinstance(value, str) for value in saved.values()):
+        raise UsageError(f"{path} is no plan: an app, a target and a fingerprint are words", again)
+    return {**saved, "path": str(path.absolute())}
+
+
+def refuse_foreign(saved: Mapping[str, str], app: "App") -> None:
+    """Raise RefusedError when the saved plan is for another app."""
+    here = (app.stack.project, str(app.stack.directory))
+    if saved and (saved["project"], saved["directory"]) != here:
+        raise RefusedError(
+            f"{saved['path']} is a plan for {saved['project']} in {saved['directory']}, not for {' in '.join(here)}",
+            f"upgrader -C {saved['directory']} upgrade --plan {saved['path']}",
+        )
 
 
 def refuse_stale(saved: Mapping[str, str], fingerprint: str) -> None:
     if saved and saved["fingerprint"] != fingerprint:
         raise RefusedError(
             "the world moved since the plan was saved, or its options were others",
-            "look at it again: upgrader plan --save FILE",
+            f"look at it again: upgrader plan --to {saved['to_version']} --save {saved['path']}",
         )
