@@ -1,0 +1,102 @@
+"""The other commands, on a real run's records."""
+
+import json
+
+import pytest
+
+from tests.e2e.scenario import Operator, upgrader
+from upgrader.demo.host import Installation
+
+pytestmark = pytest.mark.docker
+
+
+def test_commands_on_an_upgraded_app(app: Installation) -> None:
+    """upgrade --output json, status, history and its forms, doctor, resume and abandon with nothing to do."""
+    operator = Operator.at(app)
+    fresh = operator("status", code=4)
+    assert "no records" in fresh.err
+    assert "→ " in fresh.err
+
+    told = operator("upgrade", "--to", "v1.1.0", "--yes", "--output", "json")
+    run = operator.last()
+    assert told.out.splitlines() == operator.lines(run), "the very lines of the journal"
+    events = [json.loads(line) for line in told.out.splitlines()]
+    assert [events[0]["event"], events[-1]["event"]] == ["RunStarted", "RunFinished"]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+    shown = upgrader("history", "show", run.id, "--output", "json", cwd=app.path)
+    assert shown.out.splitlines() == operator.lines(run)
+    assert upgrader("history", "show", run.id[-4:], "--output", "json", cwd=app.path).out == shown.out
+    assert upgrader("history", "show", "--output", "json", cwd=app.path).out == shown.out, "the last one by default"
+    replayed = upgrader("history", "show", "--events", cwd=app.path).out
+    for words in ("Upgrade to v1.1.0", "preflight", "Run the migrations", "0003", "✓ Upgrade to v1.1.0"):
+        assert words in replayed or words == "0003", words
+    details = upgrader("history", "show", cwd=app.path).out
+    assert run.id in details
+    assert str(operator.state.directory(run) / "logs") in details
+    assert "no run" in upgrader("history", "show", "zzzz", cwd=app.path, code=4).err
+
+    (row,) = upgrader("history", "--output", "json", cwd=app.path).json
+    assert (row["id"], row["kind"], row["outcome"]) == (run.id, "upgrade", "done")
+    assert run.id in upgrader("history", cwd=app.path).out
+
+    status = upgrader("status", "--output", "json", cwd=app.path).json
+    assert (status["project"], status["version"], status["holder"]) == (app.project, "v1.1.0", "")
+    assert status["directory"] == str(app.path)
+    assert status["last_run"]["id"] == run.id
+    assert [point["version"] for point in status["restore_points"]] == ["v1.0.0"]
+    text = upgrader("status", cwd=app.path).out
+    for words in (app.project, "v1.1.0", "v1.0.0", run.id):
+        assert words in text
+
+    elsewhere = app.path.parent
+    before = upgrader("-C", app.path, "status", "--output", "json", cwd=elsewhere).json
+    after = upgrader("status", "-C", app.path, "--output", "json", cwd=elsewhere).json
+    assert before == after == status
+    assert upgrader("--output", "json", "--project", app.project, "status", cwd=elsewhere).json == status
+    assert upgrader("-C", elsewhere, "history", "-C", app.path, "show", cwd=elsewhere).out == details
+    assert upgrader("status", cwd=elsewhere, code=4).err
+
+    world = operator.world()
+    for command in ("resume", "abandon"):
+        said = upgrader(command, cwd=app.path)
+        assert f"Nothing to {command}" in said.err
+    assert operator.world() == world
+    assert operator.runs() == [run]
+
+
+def test_doctor_looks_and_says(serving: Installation) -> None:
+    operator = Operator.at(serving)
+    world = operator.world()
+    well = operator("doctor")
+    assert "✗" not in well.out
+    assert "newest release v1.4.0" in well.out
+    assert all(item["ok"] for item in operator("doctor", "--output", "json").json)
+    readme = serving.path / "README.md"
+    text = readme.read_bytes()
+    readme.write_text("mine\n")
+    try:
+        found = operator("doctor", code=3)
+        assert "✗ 1 file of the checkout is edited: README.md" in found.out
+        assert "→ add --keep-local-changes" in found.out
+        assert [item["ok"] for item in operator("doctor", "--output", "json", code=3).json].count(False) == 1
+    finally:
+        readme.write_bytes(text)
+    assert {**operator.world(), "refs": []} == {**world, "refs": []}
+
+
+def test_output_modes_and_colours(serving: Installation) -> None:
+    """Nobody at a terminal: no colours unless they are forced, no prompt, and answers go to stdout."""
+    operator = Operator.at(serving)
+    plain = operator("plan", "--to", "v1.1.0", "--output", "plain")
+    assert "\x1b" not in plain.out + plain.err
+    assert "Expected downtime" in plain.out
+    assert "\x1b" not in operator("plan", "--to", "v1.1.0", NO_COLOR="1", FORCE_COLOR="1").out
+    refused = operator("upgrade", "--to", "v1.1.0", code=4)
+    assert "--yes" in refused.err
+    assert refused.out == ""
+    assert operator.runs() == []
+    quiet = operator("upgrade", "--to", "v1.1.0", "--output", "quiet", code=4)
+    assert "Steps" not in quiet.err
+    assert "--yes" in quiet.err
+    assert operator("upgrade", "--to", "v1.1.0", "--output", "json", code=4).out == ""
