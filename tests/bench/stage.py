@@ -25,7 +25,8 @@ _ADDITIVE = "alter table notes add column pinned boolean not null default false;
 # md5 sums compress about as badly as the text of real tables does; far apart, repeated ones do not compress better
 _FILL = """
 insert into notes (body)
-select (select string_agg(md5(random()::text || row), ' ') from generate_series(1, 12)) from generate_series(1, {rows}) row;
+select (select string_agg(md5(random()::text || word || row), ' ') from generate_series(1, 12) word)
+from generate_series(1, {rows}) row;
 """
 _DOUBLE = "insert into notes (body) select md5(random()::text) || substr(body, 33) from notes;\n"
 _INDEX = "create index notes_written_at on notes (written_at);\n"
