@@ -35,7 +35,7 @@ class Health(StepModel):
 
     def apply(self, ctx: Context) -> Facts:
         spec = ctx.app.health
-        started = time.monotonic()
+        started = well = time.monotonic()
         since: float | None = None
         fingerprint: tuple[object, ...] = ()
         images = _images(ctx)
@@ -57,7 +57,9 @@ class Health(StepModel):
                     "healthy": sorted({c.service for c in containers if c.state == "running"}),
                     "after": round(now - started, 1),
                 }
-            if now - started > spec.timeout or _hopeless(containers, trouble, now - started):
+            if not any(c.health == "unhealthy" for c in containers):
+                well = now
+            if now - started > spec.timeout or (trouble and _hopeless(ctx, now - well)):
                 raise StepError(
                     f"not healthy after {duration(now - started)}: {trouble or 'restarting'}",
                     "look at the logs that were kept: upgrader history show",
@@ -70,9 +72,12 @@ class Health(StepModel):
             time.sleep(INTERVAL)
 
 
-def _hopeless(containers: list[Container], trouble: str, waited: float) -> bool:
-    """Whether waiting longer is of no use: Docker itself has given the health check up."""
-    return bool(trouble) and waited > 10 and any(c.health == "unhealthy" for c in containers)
+def _hopeless(ctx: Context, ailing: float) -> bool:
+    """Whether to wait no longer, after so many seconds in which something was unhealthy without a break.
+
+    Docker goes on asking, and a busy machine makes an app look ill for a while. A way back has nothing to turn to.
+    """
+    return ctx.run.kind != "rollback" and ailing > max(10.0, ctx.app.health.timeout / 4)
 
 
 def _images(ctx: Context) -> dict[str, str | None]:
@@ -144,11 +149,12 @@ def _answer(ctx: Context, check: HealthCheck) -> Iterator[str]:
 
 def _wanted(ctx: Context, text: str) -> str:
     """The version to expect, with the names of the target filled in; empty when the target is no release."""
-    kind = ctx.options.target.get("kind")
     back = ctx.run.kind == "rollback"
     tag = Way(ctx).point.version if back else ctx.world.target_name
     commit = Way(ctx).point.commit if back else ctx.world.target
-    if "target.tag" in text and not back and kind != "tag":
+    # a restore point of no release is named by the beginning of its commit
+    released = not commit.startswith(tag) if back else ctx.options.target.get("kind") == "tag"
+    if "target.tag" in text and not released:
         return ""
     for name, value in (("target.tag", tag), ("target.commit", commit)):
         text = text.replace(f"${{{{ {name} }}}}", value)
