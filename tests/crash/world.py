@@ -227,7 +227,7 @@ class World:
                     missing -= self.rows(database)
         assert not missing, f"{len(missing)} of {len(rows)} rows are lost"
 
-    def wait_for_step(self, step: str, seconds: float = 60.0) -> None:
+    def wait_for_step(self, step: str, seconds: float = 180.0) -> None:
         """Until the newest unfinished run has started this step."""
 
         def started() -> bool:
