@@ -14,6 +14,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 ASSETS = Path(__file__).parents[1] / ".github/assets"
+SHOWN = Path(__file__).parents[1] / "build/demo.txt"
 COLUMNS, ROWS = 110, 70
 _TOKEN = re.compile(r"\x1b\[\??([\d;]*)([A-Za-z])|\x1b[()=>].?|\x1b\][^\x07]*\x07|\r|\n|[^\x1b\r\n]+")
 
@@ -61,7 +62,7 @@ class Terminal:
 
 
 def main() -> int:
-    """Run the demo, keep what it showed, draw three parts of it; returns the demo's exit code."""
+    """Run the demo, keep what it showed as text, draw three parts of it; returns the demo's exit code."""
     environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     for name in ("CI", "NO_COLOR", "KEEP"):
         environ.pop(name, None)
@@ -80,8 +81,14 @@ def main() -> int:
         except pexpect.EOF:
             break
     child.close()
-    draw(list(terminal.lines()))
-    return int(child.exitstatus or 0)
+    lines = list(terminal.lines())
+    SHOWN.parent.mkdir(exist_ok=True)
+    SHOWN.write_text("\n".join(Text.from_ansi(line).plain.rstrip() for line in lines) + "\n")
+    if child.exitstatus == 0:
+        draw(lines)
+    else:
+        print(f"the demo failed, and no picture was drawn; what it showed is in {SHOWN}", file=sys.stderr)
+    return 1 if child.exitstatus is None else child.exitstatus
 
 
 def draw(lines: list[str]) -> None:
