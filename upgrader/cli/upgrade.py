@@ -70,7 +70,7 @@ def upgrade(
     common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
     saved = _saved(plan_file)
     options = Options(
-        to=to or saved.get("to_version", ""),
+        to=to or saved.get("to_ref", ""),
         keep_local_changes=keep_local_changes,
         accept_moved_tag=accept_moved_tag,
         online="always" if online else "never" if offline else "",
@@ -118,11 +118,12 @@ def _saved(path: Path | None) -> dict[str, str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         saved = {key: data[key] for key in ("project", "directory", "to_version", "fingerprint")}
+        ref = data["to_ref"]  # empty for the branch that is checked out
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no plan: {error}", again) from error
-    if not all(value and isinstance(value, str) for value in saved.values()):
+    if not all(value and isinstance(value, str) for value in saved.values()) or not isinstance(ref, str):
         raise UsageError(f"{path} is no plan: an app, a target and a fingerprint are words", again)
-    return {**saved, "path": str(path.absolute())}
+    return {**saved, "to_ref": ref, "path": str(path.absolute())}
 
 
 def refuse_foreign(saved: Mapping[str, str], app: "App") -> None:

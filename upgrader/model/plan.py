@@ -122,6 +122,8 @@ class Plan:
     downtime_why: str = ""
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
+    to_ref: str = ""
+    """What to ask for, to come to this target again: a tag, a commit, or the branch; empty for the present branch."""
     format: int = 1
 
     @property

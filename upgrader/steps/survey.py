@@ -36,6 +36,7 @@ def upgrade_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) ->
         from_version=origin.get("name", "?"),
         from_commit=origin.get("commit", ""),
         to_version=target.get("name", "?"),
+        to_ref={"tag": target.get("name", ""), "branch": ctx.options.to}.get(target.get("kind", ""), world.target),
         to_commit=target.get("commit", ""),
         steps=steps,
         commits=tuple(world.git.commits(world.origin, world.target, limit=200)),
