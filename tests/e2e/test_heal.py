@@ -43,9 +43,11 @@ def same_world(operator: Operator, world: dict[str, object]) -> None:
 
 def test_failure_in_prepare_touches_no_container(remote: Path, app: Installation) -> None:
     """A release that does not build: checkout and env file are back, containers never noticed."""
+    color = "APP_GREETING: ${APP_GREETING:-Hello}\n"
     broken = {
         "Dockerfile": "FROM python:3.13-slim\nRUN echo it cannot be built >&2; exit 7\n",
         ".env.example": changed_app(app, "APP_GREETING=Hello\n", "APP_GREETING=Hello\nCOLOR=red\n", ".env.example"),
+        "docker-compose.yml": changed_app(app, color, color + "      COLOR: ${COLOR:?}\n"),
     }
     add_release(remote, "v1.5.0", broken, base="v1.0.0")
     operator = Operator.at(app)
