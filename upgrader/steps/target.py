@@ -10,9 +10,12 @@ from upgrader.steps.base import Context
 from upgrader.tools.compose_model import Model
 
 _PUSH = re.compile(
-    r"drizzle-kit\s+push|prisma\s+db\s+push|prisma\s+migrate\s+(dev|reset)|sequelize.*sync.*force|typeorm\s+schema:sync"
+    r"drizzle-kit(@\S+)?\s+push|prisma(@\S+)?\s+(--?\S+\s+)*(db\s+push|migrate\s+(dev|reset))|sequelize.*sync.*force|typeorm\s+schema:sync"
     r"|mikro-orm\s+schema:(update|fresh)|atlas\s+schema\s+apply|doctrine:schema:update|sqlx\s+database\s+(reset|drop)"
 )
+
+_RUNS = r"\b(?:run(?:-script)?|pnpm|yarn|bun)\s+(?:--?\S+\s+(?:[^\s-]\S*\s+)?)*?(?:run\s+)?"
+"""What stands before the name of a script: `npm run`, `pnpm --filter db`, `yarn --cwd db run`."""
 
 
 def objections(ctx: Context) -> Iterator[Refused]:
@@ -52,8 +55,9 @@ def _direction(ctx: Context) -> Iterator[Refused]:
     if relation == "older":
         yield Refused(f"{there} is older than {here}", f"to go back with the data: upgrader rollback --to {there}")
     if relation == "diverged" and ctx.options.target.get("kind") == "branch":
+        branch = ctx.options.target.get("ref") or there
         yield Refused(
-            f"{there} was rewritten upstream: what is installed ({here}) is not in its history",
+            f"{branch} was rewritten upstream: what is installed ({here}) is not in its history",
             "name a release instead: upgrader upgrade --to TAG",
         )
 
@@ -158,35 +162,34 @@ def _pushes(ctx: Context) -> Iterator[Refused]:
     if service is None:
         return
     words = " ".join([*(service.entrypoint or ()), *(service.command or ())])
-    for where, text in [("its command", words), *_scripts(ctx, words)]:
+    compose = ctx.world.tracked(next(iter(ctx.app.stack.files), "docker-compose.yml"))
+    for path, where, text in [(compose, "its command", words), *_scripts(ctx, words)]:
         if match := _PUSH.search(text):
             yield Refused(
                 f"the migration service {service.name!r} pushes a schema straight onto the database: "
                 f"`{match[0]}` in {where}",
-                f"R7: only recorded migrations belong on a production database; see {_log(ctx)}",
+                f"R7: only recorded migrations belong on a production database; see {ctx.world.show(path)}",
             )
 
 
-def _scripts(ctx: Context, words: str) -> Iterator[tuple[str, str]]:
-    """package.json scripts that the command names, and those that these name."""
+def _scripts(ctx: Context, words: str) -> Iterator[tuple[str, str, str]]:
+    """package.json scripts that the command names, and those that these name: path, place in words, and text."""
     if not re.search(r"\b(npm|pnpm|yarn|bun)\b", words):
         return
-    scripts: dict[str, tuple[str, str]] = {}
+    scripts: dict[str, tuple[str, str, str]] = {}
     for path in ctx.world.git.list_files(ctx.world.target):
         if path.rsplit("/", 1)[-1] == "package.json":
             try:
                 found = json.loads(ctx.world.git.read(ctx.world.target, path) or b"{}").get("scripts") or {}
             except ValueError:
                 continue
-            scripts |= {name: (f"{path}, script {name!r}", str(text)) for name, text in found.items()}
+            scripts |= {name: (path, f"{path}, script {name!r}", str(text)) for name, text in found.items()}
     seen: set[str] = set()
     todo = [words]
     while todo:
         text = todo.pop()
         for name in scripts:
-            if name not in seen and re.search(
-                rf"(?:run\s+|pnpm\s+|yarn\s+|bun\s+|--filter\s+\S+\s+){re.escape(name)}(\s|$|&|;)", text
-            ):
+            if name not in seen and re.search(rf"{_RUNS}{re.escape(name)}(?=\s|$|[&;|])", text):
                 seen.add(name)
-                todo.append(scripts[name][1])
+                todo.append(scripts[name][2])
                 yield scripts[name]
