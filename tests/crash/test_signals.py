@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
@@ -42,9 +42,9 @@ class Running:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def insist(self, number: int) -> None:
-        """The signal again and again, a moment apart: two at once are one to the kernel."""
-        while self.process.poll() is None:
+    def insist(self, number: int, heard: Callable[[], bool]) -> None:
+        """The signal until it was heard, a moment apart each time: two at once are one to the kernel."""
+        while self.process.poll() is None and not heard():
             self.process.send_signal(number)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=0.5)
@@ -64,6 +64,11 @@ def running(world: World, *argv: str) -> Iterator[Running]:
         finally:
             process.kill()
             process.wait()
+
+
+def last_event(world: World) -> e.Event:
+    """Of the unfinished run."""
+    return journal.read(world.state.directory(world.state.unfinished()[0]) / "journal.jsonl")[-1].event
 
 
 def test_one_signal_stops_at_a_step_boundary_and_resume_completes(slow: World) -> None:
@@ -88,7 +93,7 @@ def test_one_signal_stops_at_a_step_boundary_and_resume_completes(slow: World) -
         code, text = resumed.end()
     assert code == 143, text
     assert slow.state.unfinished()[0].steps["migrate"].state == "finished"
-    assert isinstance(journal.read(slow.state.directory(slow.state.unfinished()[0]) / "journal.jsonl")[-1].event, e.Interrupted)  # fmt: skip
+    assert isinstance(last_event(slow), e.Interrupted)
 
     assert slow.upgrader("upgrade", "--yes").code == 8
     assert slow.upgrader("resume", "--output", "plain").code == 0
@@ -107,7 +112,7 @@ def test_a_second_signal_cancels_the_step_and_rollback_turns_back(
     before = slow.rows()
     with running(slow, *UPGRADE) as upgrade:
         slow.wait_for_step(step)
-        upgrade.insist(number)
+        upgrade.insist(number, lambda: isinstance(last_event(slow), e.Interrupted))
         ended = upgrade.end()
     assert ended[0] == code, ended[1]
     assert f"cancelled in the middle of '{step}'" in ended[1]
