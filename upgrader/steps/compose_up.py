@@ -99,4 +99,4 @@ def _stop_strangers(ctx: Context) -> None:
     strangers = [c for c in ctx.world.containers if c.service not in known and not c.oneoff and c.state == "running"]
     if strangers:
         ctx.say(f"stopped, as the old version does not know them: {', '.join(c.service for c in strangers)}")
-        ctx.world.docker.stop([c.id for c in strangers], timeout=30)
+        ctx.world.docker.stop([c.id for c in strangers])

@@ -6,9 +6,6 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 
-PATIENCE = 30
-"""Seconds that a writer gets to finish what it is doing, before the engine kills it."""
-
 
 class WritersStop(StepModel):
     """Stop every service that may write to a database, where migrations or a swap of databases demand it."""
@@ -38,5 +35,5 @@ class WritersStop(StepModel):
 
     def apply(self, ctx: Context) -> Facts:
         writers = ctx.world.writers()
-        ctx.world.docker.stop([container.id for container in writers], timeout=PATIENCE)
+        ctx.world.docker.stop([container.id for container in writers])  # each gets the time that its Compose file gives
         return {"services": sorted({container.service for container in writers})}
