@@ -100,7 +100,7 @@ def _question(made: "Plan") -> "Question":
 
     if not made.losses:
         return Question("rollback", f"Go back to {made.to_version} now?", "--yes")
-    lost = sum(abs(loss.now - loss.before) for loss in made.losses)
+    lost = sum(loss.now - loss.before for loss in made.losses)
     text = f"Go back to {made.to_version}, with {plural(lost, 'row')} set aside?"
     return Question("rollback", text, "--accept-data-loss")
 

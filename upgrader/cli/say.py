@@ -92,7 +92,7 @@ def _healed(desk: Desk, run: Run, back: Run) -> str:
     return four_lines(
         f"{title} failed in {step}: {why}" if step else f"{title}: {why}",
         f"{old} is serving again, healthy: {services}" if run.touched("compose.up") else f"{old} is serving",
-        _data(back),
+        _data(run, back),
         f"less {logs} · upgrader history show {run.id}",
         width=width(),
         color=colorful(sys.stderr, os.environ),
@@ -101,17 +101,19 @@ def _healed(desk: Desk, run: Run, back: Run) -> str:
 
 _DATA = {
     "untouched": "as before: nothing in the database had changed",
-    "copy": "as before: back to the copy made before the migrations, nothing lost",
+    "copy": "as before: back to the copy made right before the migrations",
     "carry": "the old schema, with every row written meanwhile carried over",
     "dump": "restored from the dump",
     "aside": "as before",
 }
 
 
-def _data(back: Run) -> str:
+def _data(run: Run, back: Run) -> str:
     ways = set(back.facts("database.stage").get("ways", {}).values())
     kept = back.facts("database.swap").get("aside", {})
     text = "; ".join(_DATA[way] for way in sorted(ways)) or "the app has no database"
+    if "copy" in ways and run.touched("compose.up"):
+        text += "; what the failed version itself took in is not in it"
     return text + (f". The failed version's database is kept as {', '.join(kept.values())}" if kept else "")
 
 

@@ -207,9 +207,8 @@ def _refusal(step: PlannedStep) -> list[Row]:
 
 
 def _loss(loss: Loss) -> Row:
-    gone = loss.now - loss.before
     about = "" if loss.exact else "about "
-    what = f"{about}{plural(abs(gone), 'row')} {'written since' if gone >= 0 else 'deleted since'}"
+    what = f"{about}{plural(loss.now - loss.before, 'row')} written since"
     return f"{loss.database}.{loss.table}", what, f"{about}{loss.now} now, {loss.before} then"
 
 

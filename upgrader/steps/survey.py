@@ -12,11 +12,12 @@ from upgrader.model.manifest import SavedDatabase
 from upgrader.model.plan import DiskNeed, EnvChange, ImageChange, Loss, Plan, PlannedStep
 from upgrader.model.secret import looks_secret
 from upgrader.model.verdict import Refused
-from upgrader.steps.base import Context
+from upgrader.steps.base import Context, Options
 from upgrader.steps.compose_up import ComposeUp
 from upgrader.steps.database import kept_copy, way_back
 from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
+from upgrader.steps.points import Points
 from upgrader.steps.way import Way
 
 SWAP = 3.0
@@ -240,17 +241,34 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
 
 
 def _losses(ctx: Context, spec: DatabaseSpec, how: str, saved: SavedDatabase) -> Iterator[Loss]:
-    """Tables that have other numbers of rows now than what comes back; the migrators' own tables apart."""
+    """Tables with more rows now than at the moment that is gone back to; the migrators' own tables apart.
+
+    What was deleted since is no loss: it comes back.
+    """
     server, name = ctx.world.server(spec), ctx.world.database(spec)
-    comes_back = kept_copy(ctx, spec) if how == "copy" else saved.aside
-    there = bool(comes_back) and server.is_complete(comes_back)
-    then = {table: rows.count for table, rows in server.row_counts(comes_back).items()} if there else dict(saved.rows)
+    then, known = _rows_then(ctx, spec, how, saved)
     now = server.row_counts(name)
     own = {f"{schema}.{table}" for schema, table in server.migrators_tables(name)}
-    for table in sorted({*then, *now} - own):
-        count, exact = (now[table].count, now[table].exact) if table in now else (0, True)
-        if count != then.get(table, 0):
-            yield Loss(name, table, then.get(table, 0), count, exact)
+    for table in sorted(now.keys() - own):
+        count, before = now[table], then.get(table, 0)
+        if count.count > before:
+            yield Loss(name, table, before, count.count, exact=count.exact and known)
+
+
+def _rows_then(ctx: Context, spec: DatabaseSpec, how: str, saved: SavedDatabase) -> tuple[dict[str, int], bool]:
+    """Rows by table from which on writes would be lost, and whether that is known or the best that can be said."""
+    server = ctx.world.server(spec)
+    if how == "copy" and server.is_complete(copy := kept_copy(ctx, spec)):
+        return {table: rows.count for table, rows in server.row_counts(copy).items()}, True
+    if how != "aside":
+        return dict(saved.rows), True
+    # an undo loses what was written since the rollback: since what that one had brought back
+    undone = next((run for run in ctx.past() if run.id == Way(ctx).point.run), None)
+    points, point = Points(ctx.app.home), Options.of(undone.arguments).point if undone else ""
+    if undone is None or not points.exists(point):
+        return dict(saved.rows), False
+    back = next((db for db in points.load(point).databases if db.id == spec.id), saved)
+    return dict(back.rows), undone.facts("database.stage").get("ways", {}).get(spec.id) == "dump"
 
 
 _WORDS = {
