@@ -118,7 +118,7 @@ class Engine:
         except UpgraderError as error:
             self._fail(step, phase, error, refused=True)
         except OSError as error:
-            self._fail(step, phase, _unwritable(error), refused=True)
+            self._fail(step, phase, self._unwritable(error), refused=True)
         match verdict:
             case Satisfied(why, facts):
                 self.emit(e.StepSkipped(step.id, phase, title, why, facts))
@@ -152,7 +152,7 @@ class Engine:
             except UpgraderError as error:
                 self._fail(step, phase, error, refused=False)
             except OSError as error:
-                self._fail(step, phase, _unwritable(error), refused=False)
+                self._fail(step, phase, self._unwritable(error), refused=False)
         raise AssertionError(step.id)
 
     def _acting(self, step: StepModel) -> Context:
@@ -180,19 +180,18 @@ class Engine:
             exit_code=self.interrupts.exit_code,
         ) from None
 
+    def _unwritable(self, error: OSError) -> StepError:
+        """A disk that is full, broken or read-only is no bug of ours; any other OSError is, and is raised again."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise error
+        where = error.filename or self.home
+        return StepError(f"{where} cannot be written: {error.strerror}", f"make room: df -h {where}")
+
     def _fail(self, step: StepModel, phase: str, error: UpgraderError, *, refused: bool) -> None:
         log = self.directory / "logs" / f"{step.id}.log"
         shown = str(log) if log.exists() else ""
         self.emit(e.StepFailed(step.id, error.message, error.hint, list(error.lines), shown, refused))
         raise StepFailedError(step.id, phase, error, refused=refused) from error
-
-
-def _unwritable(error: OSError) -> StepError:
-    """A disk that is full, broken or read-only is no bug of ours; any other OSError is, and is raised again."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
-        raise error
-    where = str(error.filename or "")
-    return StepError(f"{where or 'a file'} cannot be written: {error.strerror}", f"make room: df -h {where}".rstrip())
 
 
 def code_of(error: UpgraderError) -> ExitCode:
