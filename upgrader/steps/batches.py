@@ -20,7 +20,7 @@ def batches(model: Model, services: Iterable[str]) -> list[list[str]]:
     unknown = [name for name in services if name not in model.services]
     found: list[list[str]] = []
     while left:
-        ready = [name for name in left if not set(model.services[name].depends_on) & set(left)]
+        ready = [name for name in left if not any(name in model.dependents_of(other) for other in left)]
         found.append(ready or left)  # a circle, which Compose would have refused
         left = [name for name in left if name not in found[-1]]
     return [*found, unknown] if unknown else found
