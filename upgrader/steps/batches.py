@@ -28,7 +28,8 @@ def batches(model: Model, services: Iterable[str]) -> list[list[str]]:
 
 def await_batch(ctx: Context, model: Model, batch: Iterable[str], later: Iterable[str]) -> None:
     """Wait until the batch is as the services still to come demand; raises StepError when it does not get there."""
-    conditions = {(name, c) for other in later for name, c in model.services[other].depends_on.items() if name in batch}
+    coming = [model.services[name] for name in later if name in model.services]
+    conditions = {(name, c) for service in coming for name, c in service.depends_on.items() if name in batch}
     started = time.monotonic()
     while open_ := [pair for pair in sorted(conditions) if not _holds(ctx, *pair)]:
         name, condition = open_[0]
