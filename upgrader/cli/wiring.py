@@ -191,8 +191,7 @@ def open_app(common: Common, *, yes: bool = False, flags: Mapping[str, str] | No
     found = which(directory, common.playbook or None, tracked=lambda path: _tracked(shell, directory, path))
     derived = ""
     if found is not None:
-        trusted = found.trusted or common.trust == found.path.stem
-        playbook = load(found.path, KINDS, trusted=trusted)
+        playbook = load(found.path, KINDS, trusted=found.trusted, trust=common.trust)
     elif (kept := _kept(common)) is not None:
         playbook = kept
     else:

@@ -54,18 +54,18 @@ class Playbook:
         )
 
 
-def load(path_or_name: Path | str, kinds: Kinds, *, trusted: bool = True) -> Playbook:
+def load(path_or_name: Path | str, kinds: Kinds, *, trusted: bool = True, trust: str = "") -> Playbook:
     """The playbook in a file, or one that ships.
 
-    `trusted` is False for a playbook from the app's own repository: it may not run commands on this host. Raises
-    PlaybookError with all problems.
+    `trusted` is False for a playbook from the app's own repository: it may not run commands on this host,
+    unless the operator trusts it by its name, `trust`. Raises PlaybookError with all problems.
     """
     path = locate(path_or_name)
     problems: list[Problem] = []
     layers = inherit.layers(path, problems)
     if not layers:
         raise PlaybookError(problems)
-    return _build(change.resolve(layers, problems), kinds, problems, path, trusted=trusted)
+    return _build(change.resolve(layers, problems), kinds, problems, path, trusted=trusted, trust=trust)
 
 
 def from_text(text: str, file: Path, kinds: Kinds) -> Playbook:
@@ -96,7 +96,9 @@ def locate(path_or_name: Path | str) -> Path:
     raise PlaybookError([Problem(path_or_name, 1, 1, "no playbook of this name ships", hint)], "upgrader playbook list")
 
 
-def _build(tree: Node, kinds: Kinds, problems: list[Problem], path: Path | None, *, trusted: bool = True) -> Playbook:
+def _build(
+    tree: Node, kinds: Kinds, problems: list[Problem], path: Path | None, *, trusted: bool = True, trust: str = ""
+) -> Playbook:
     tree = inherit.pruned(tree)
     facts = check(Document, tree, problems)
     tree = _normal(tree)
@@ -106,10 +108,14 @@ def _build(tree: Node, kinds: Kinds, problems: list[Problem], path: Path | None,
     scope.check_values([*steps, *_hooks(tree)], map(change.step_id, _steps(tree, "upgrade")), problems)
     problems += policy.pushes([*steps, *_hooks(tree)])
     name = tree.entries["name"].text if "name" in tree.entries else ""
-    denied = [] if trusted else [*policy.host_commands(steps, _hooks(tree)), *policy.paths_outside(tree)]
+    denied = (
+        []
+        if trusted or trust == (name or None)
+        else [*policy.host_commands(steps, _hooks(tree)), *policy.paths_outside(tree)]
+    )
     if problems or denied or facts is None:
-        trust = f"Read it, and if you trust it: upgrader upgrade --trust-playbook {name}"
-        raise PlaybookError([*problems, *denied], "" if problems else trust)
+        agree = f"Read it, and if you trust it: upgrader upgrade --trust-playbook {name}"
+        raise PlaybookError([*problems, *denied], "" if problems else agree)
     return Playbook(name, _digest(tree), facts, upgrade, rollback, path, tree)
 
 
