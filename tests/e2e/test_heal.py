@@ -110,6 +110,20 @@ def test_offline_migration_that_fails_midway_r4_r6(remote: Path, app: Installati
     assert set(rows) | set(client.acknowledged) <= set(app.notes())
 
 
+def test_rows_changed_by_a_failed_migration_come_back_r4_r6(remote: Path, app: Installation) -> None:
+    """R4, R6: it commits an update and fails, and neither the schema nor the ledger tells of it."""
+    gone = "begin;\nupdate notes set body = 'gone';\ncommit;\ninsert into nowhere values (1);\n"
+    add_release(remote, "v1.5.0", {"migrations/0003_gone.sql": gone}, base="v1.0.0")
+    operator = Operator.at(app)
+    app.write(3)
+    notes = operator.table("notes")
+    told = failed(operator, "v1.5.0", "migrate")
+    assert operator.table("notes") == notes
+    (aside,) = [name for name in operator.databases() if name != "ledgerly"]
+    assert aside in told.err
+    assert set(operator.sql("select body from notes", aside)) == {"gone"}, "the migration did commit"
+
+
 def test_additive_migration_that_fails_midway_loses_no_row(remote: Path, app: Installation) -> None:
     """R4, R6: the old version went on serving, so its clients' rows of that time must be carried into the old schema."""
     changes = {

@@ -161,14 +161,23 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
     server, name = ctx.world.server(spec), ctx.world.database(spec)
     if saved.method == "aside":
         return _aside(server, name, saved)
+    copy = kept_copy(ctx, spec)
+    if copy and ctx.options.data == "auto" and _nobody_wrote(way) and server.is_complete(copy):
+        return "copy"  # failed migrations may have changed rows without a trace in schema or ledger
     if ctx.options.data != "restore" and same_schema(server, name, saved):
         return "untouched"
     # whether the rows really fit the old schema is found out by database.stage
     if ctx.options.data == "keep":
         return "carry"
-    if ctx.options.data == "auto" and (copy := kept_copy(ctx, spec)) and server.is_complete(copy):
+    if copy and ctx.options.data == "auto" and server.is_complete(copy):
         return "copy"
     return "carry" if way.healing else "dump"
+
+
+def _nobody_wrote(way: Way) -> bool:
+    """Whether only migrations had the chance to write since the writers were stopped."""
+    failed = way.parent is not None and way.parent.unfinished and not way.parent.committed
+    return failed and way.parent_touched("migrate") and not way.parent_touched("compose.up")
 
 
 def kept_copy(ctx: Context, spec: DatabaseSpec) -> str:
