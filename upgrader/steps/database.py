@@ -171,7 +171,7 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
         return "carry"
     if copy and ctx.options.data == "auto" and server.is_complete(copy):
         return "copy"
-    return "carry" if way.healing else "dump"
+    return "carry" if way.healing and ctx.options.data != "restore" else "dump"
 
 
 def _nobody_wrote(way: Way) -> bool:
