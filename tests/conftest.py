@@ -17,7 +17,9 @@ def _versions() -> str:
     answers = []
     for command in asked:
         try:
-            answers.append(subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip())
+            answers.append(
+                subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+            )
         except (OSError, subprocess.SubprocessError):
             return ""
     return f"{answers[0]}, compose {answers[1]}"
