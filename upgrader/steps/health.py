@@ -16,7 +16,8 @@ from upgrader.tools import http
 from upgrader.tools.compose_model import Model
 from upgrader.tools.docker import Container
 
-INTERVAL = 0.25
+INTERVAL = 0.5
+"""Seconds between two looks: apps count requests, and some answer 429 to those who ask often."""
 
 
 class Health(StepModel):

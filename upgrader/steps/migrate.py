@@ -1,5 +1,7 @@
 """Migrations: a named one-off that exists once, so that a second call attaches instead of migrating again."""
 
+import re
+from collections.abc import Sequence
 from typing import Literal
 
 from upgrader.errors import StepError
@@ -9,8 +11,18 @@ from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 
 
+_TROUBLE = re.compile(
+    r"error|fail|violat|duplicate|exception|does not exist|already exists|denied|refused", re.IGNORECASE
+)
+
+
 def container_name(ctx: Context) -> str:
     return f"{ctx.app.stack.project}-upgrader-{ctx.run.id}-migrate"
+
+
+def telling(lines: Sequence[str]) -> str:
+    """The line of a failed migration's output that tells most: the first that speaks of an error, else the last."""
+    return next((line.strip() for line in lines if _TROUBLE.search(line)), lines[-1].strip())
 
 
 class Migrate(StepModel):
@@ -63,7 +75,8 @@ class Migrate(StepModel):
             )
         if code != 0:
             lines = docker.log_tail(name)
-            raise StepError(f"{service} exited with status {code}", f"docker logs {name}", lines=lines)
+            said = f": {telling(lines)}" if lines else ""
+            raise StepError(f"{service} exited with status {code}{said}", "upgrader history show", lines=lines)
         return self._facts(ctx, name)
 
     def _facts(self, ctx: Context, name: str) -> Facts:
