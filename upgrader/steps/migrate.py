@@ -10,7 +10,6 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 
-
 _TROUBLE = re.compile(
     r"error|fail|violat|duplicate|exception|does not exist|already exists|denied|refused", re.IGNORECASE
 )
