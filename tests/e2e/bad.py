@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from upgrader.demo.host import Installation
@@ -72,7 +72,8 @@ def refuse(
     assert re.search(message, answer.message), answer
     assert re.search(hint, answer.hint), answer
     assert "Traceback" not in answer.err, answer
-    assert picture(installation) == before, answer
+    changed = before.changed(picture(installation))
+    assert not changed, f"{changed}\n{answer}"
     return answer
 
 
@@ -88,6 +89,11 @@ class Picture:
     pins: tuple[str, ...]
     points: tuple[str, ...]
 
+    def changed(self, after: "Picture") -> dict[str, tuple[object, object]]:
+        """What differs afterwards: by field, before and after."""
+        both = ((f.name, getattr(self, f.name), getattr(after, f.name)) for f in fields(self))
+        return {name: (old, new) for name, old, new in both if old != new}
+
 
 def picture(installation: Installation) -> Picture:
     shell = Shell()
@@ -101,7 +107,9 @@ def picture(installation: Installation) -> Picture:
 
     ids = ask("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={installation.project}")
     form = "{{.Id}} {{.Name}} {{.State.Status}} {{.State.StartedAt}} {{.Image}}"
-    running = f"{installation.project}-db-1" in ask("docker", "ps", "--format", "{{.Names}}", "--filter", "status=running")
+    running = f"{installation.project}-db-1" in ask(
+        "docker", "ps", "--format", "{{.Names}}", "--filter", "status=running"
+    )
     home = Path(os.environ["UPGRADER_HOME"]) / installation.project
     return Picture(
         checkout=(
@@ -111,10 +119,12 @@ def picture(installation: Installation) -> Picture:
             *ask("git", "show-ref", "--heads", "--tags"),
         ),
         files={path.name: path.read_bytes() for path in installation.path.iterdir() if path.is_file()},
-        containers=ask("docker", "inspect", "--format", form, *ids) if ids else (),
+        containers=tuple(sorted(ask("docker", "inspect", "--format", form, *ids))) if ids else (),
         databases=sql("postgres", "select datname from pg_database order by 1") if running else (),
         rows="\n".join(sql("ledgerly", "select * from notes order by id")) if running else "",
-        pins=ask("docker", "image", "ls", "-q", "--filter", f"reference=upgrader-pin/{installation.project}-*"),
+        pins=tuple(
+            sorted(ask("docker", "image", "ls", "-q", "--filter", f"reference=upgrader-pin/{installation.project}-*"))
+        ),
         points=tuple(sorted(path.name for path in home.glob("restore-points/*"))),
     )
 

@@ -32,5 +32,3 @@ def serving(_serving: Installation, remote: Path) -> Iterator[Installation]:
     assert git("rev-parse", "HEAD", cwd=_serving.path) == commit
     assert git("status", "--porcelain", cwd=_serving.path) == ""
     assert _serving.health()
-
-
