@@ -46,7 +46,15 @@ def test_what_was_measured_earlier_is_gone(tmp_path: Path) -> None:
 
 
 def test_every_promise_has_a_measure() -> None:
-    assert set(MEASURES) == {"downtime", "overhead", "rollback", "startup-version", "startup-status", "memory"}
+    assert set(MEASURES) == {
+        "downtime",
+        "overhead",
+        "rollback",
+        "rollback-dump",
+        "startup-version",
+        "startup-status",
+        "memory",
+    }
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
