@@ -104,10 +104,14 @@ def run() -> int:
 
 
 def _show(error: UpgraderError) -> None:
+    from upgrader.cli.crash import REDACTOR
     from upgrader.ui.choose import colorful
     from upgrader.ui.trouble import show_error
 
-    show_error(error, sys.stderr, color=colorful(sys.stderr, os.environ))
+    clean = UpgraderError(
+        REDACTOR.text(error.message), REDACTOR.text(error.hint), lines=[REDACTOR.text(line) for line in error.lines]
+    )
+    show_error(clean, sys.stderr, color=colorful(sys.stderr, os.environ))
 
 
 def _foreign(error: Exception) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from upgrader.cli import common as c
-from upgrader.errors import ExitCode
+from upgrader.errors import ExitCode, UsageError
 
 
 def plan(
@@ -58,7 +58,10 @@ def plan(
     if save is not None:
         import json
 
-        save.write_text(json.dumps(made.to_json(), indent=1) + "\n", encoding="utf-8")
+        try:
+            save.write_text(json.dumps(made.to_json(), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{save} cannot be written: {error.strerror}", "upgrader plan --save FILE") from error
     if made.refusals:
         return int(ExitCode.REFUSED)
     return int(ExitCode.FOUND) if exit_code and not made.nothing else 0

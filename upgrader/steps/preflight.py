@@ -64,7 +64,10 @@ class Checkout(Preflight):
             )
         head = git.head()
         kept = f", {plural(len(edits), 'local edit')} to be kept" if edits else ""
-        return Satisfied(f"at {git.name_of(head)}{kept}", {"commit": head, "edits": [edit.path for edit in edits]})
+        note = f"; {owner}" if (owner := git.owner_note()) else ""
+        return Satisfied(
+            f"at {git.name_of(head)}{kept}{note}", {"commit": head, "edits": [edit.path for edit in edits]}
+        )
 
 
 class StackCheck(Preflight):
