@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from upgrader.demo.remote import git
 
 pytestmark = pytest.mark.docker
 
+SOMEBODY = 54321
 FIXED = "\n# pinned by the operator\n"
 TO = ("upgrade", "--to", "v1.1.0", "--yes")
 
@@ -128,36 +130,41 @@ def test_an_edit_that_conflicts(app: Installation) -> None:
     assert (app.path / ".env.example").read_bytes() == mine
 
 
-def there_and_back(app: Installation) -> None:
-    written = app.write(1)
-    before = picture(app)
-    there = upgrader(app.path, *TO)
-    assert there.code == 0, there
-    assert app.version() == "1.1.0"
-    back = upgrader(app.path, "rollback", "--to", "v1.0.0", "--yes", "--accept-data-loss")
-    assert back.code == 0, back
-    assert app.version() == "1.0.0"
-    after = picture(app)
-    refs = [line for line in after.checkout if not line.endswith("refs/tags/v1.1.0")]
-    assert refs == [line for line in before.checkout if not line.endswith("refs/tags/v1.1.0")]
-    assert after.files == before.files
-    assert app.notes() == written
+@pytest.fixture
+def others(remote: Path) -> Iterator[Installation]:
+    """A shallow clone on a branch, all of it another user's, where that user can get at it."""
+    parent = Path(tempfile.mkdtemp(prefix="upgrader-tests-"))
+    theirs = Path(shutil.copytree(remote, parent / "ledgerly.git"))
+    app = Installation.create(theirs, parent, project=f"ut-others-{os.getpid()}")
+    git("clone", "--quiet", "--depth=1", "--branch=v1.0.0", f"file://{theirs}", "shallow", cwd=parent)
+    shutil.rmtree(app.path / ".git")
+    shutil.move(parent / "shallow" / ".git", app.path / ".git")
+    git("checkout", "--quiet", "-B", "main", cwd=app.path)
+    for path in (parent, *parent.rglob("*")):
+        os.chown(path, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    parent.chmod(0o755)
+    try:
+        app.start()
+        yield app
+    finally:
+        app.remove()
+        shutil.rmtree(parent)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_shallow_clone_of_another_owner(remote: Path, install: Install) -> None:
-    app = install()
-    clone = app.path.with_name("shallow")
-    git("clone", "--quiet", "--depth=1", "--branch=v1.0.0", f"file://{remote}", str(clone), cwd=app.path.parent)
-    shutil.rmtree(app.path / ".git")
-    shutil.move(clone / ".git", app.path / ".git")
-    shutil.rmtree(clone)
-    for path in (app.path, *app.path.rglob("*")):
-        os.chown(path, 12345, 12345, follow_symlinks=False)
-    app.start()
-    there_and_back(app)
-    strangers = [path for path in app.path.rglob("*") if path.lstat().st_uid != 12345]
-    assert strangers == []
+def test_a_shallow_clone_of_another_owner(others: Installation) -> None:
+    written = others.write(1)
+    files = {path.name: path.read_bytes() for path in others.path.iterdir() if path.is_file()}
+    there = upgrader(others.path, *TO)
+    assert there.code == 0, there
+    assert others.version() == "1.1.0"
+    back = upgrader(others.path, "rollback", "--to", "v1.0.0", "--yes", "--accept-data-loss")
+    assert back.code == 0, back
+    assert others.version() == "1.0.0"
+    assert others.notes() == written
+    assert {path.name: path.read_bytes() for path in others.path.iterdir() if path.is_file()} == files
+    assert (others.path / ".git" / "HEAD").read_text() == "ref: refs/heads/main\n"
+    assert {path.lstat().st_uid for path in (others.path, *others.path.rglob("*"))} == {SOMEBODY}
 
 
 def test_a_checkout_with_a_submodule(remote: Path, install: Install, tmp_path: Path) -> None:

@@ -61,6 +61,17 @@ def plan(serving: Installation, tmp_path: Path) -> Path:
     return path
 
 
+def test_a_plan_that_cannot_be_saved(serving: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "plan.json"
+    refuse(
+        serving,
+        *("plan", "--to", "v1.1.0", "--save", str(path)),
+        code=2,
+        message=f"{path} cannot be written: No such file or directory",
+        hint="upgrader plan --save FILE",
+    )
+
+
 def test_a_plan_that_still_holds(serving: Installation, plan: Path) -> None:
     refuse(serving, "upgrade", "--plan", str(plan), message="needs an answer and there is no terminal", hint="--yes")
 
