@@ -8,6 +8,7 @@ once, at every event in every way; that takes hours.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import pytest
 
@@ -17,30 +18,31 @@ from tests.crash.world import KILLED, World
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(7200)]
 
-STRIDE = 4
-"""The kills of one run are so many events apart."""
 ALL = os.environ.get("UPGRADER_CRASH") == "all"
-MODES = {"online": "{}", "offline": '{"online": "never"}'}
+STRIDE, HEALING_STRIDE = 3, 2
+"""The kills of one run are so many events apart; a run is resumed 20 times at most."""
+OFFLINE, DUMP = '{"online": "never"}', '{"data": "restore"}'
+"""The ways forward and back with the most steps: writers stopped and the database copied; the dump restored."""
+WAYS = [(after, tree) for after in (False, True) for tree in (False, True)]
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("lane", range(STRIDE))
-def test_every_event_of_an_upgrade_and_of_its_rollback(stage: Stage, world: World, lane: int, mode: str) -> None:
-    forward, back = _course(stage, world, mode)
-    for there, again in zip(_kills(forward, lane, mode), _kills(back, lane, mode), strict=False):
-        left = (there, again)
+def test_every_event_of_an_upgrade_and_of_its_rollback(stage: Stage, world: World, lane: int) -> None:
+    forward, back = _course(stage, world)
+    for there, again in zip_longest(_kills(forward, lane, STRIDE), _kills(back, lane, STRIDE), fillvalue=()):
+        left = (list(there), list(again))
         while left != ([], []):
-            missed = _there_and_back(world, *left, MODES[mode])
+            missed = _there_and_back(world, *left)
             assert missed != left, "these moments never come"
             left = missed
 
 
 # one fails before any container is swapped, and its rows are carried; the other after, and has a copy to go back to
 @pytest.mark.parametrize(("release", "options"), [("v1.2.0", '{"online": "always"}'), ("v1.3.0", "{}")])
-@pytest.mark.parametrize("lane", range(STRIDE))
+@pytest.mark.parametrize("lane", range(HEALING_STRIDE))
 def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release: str, options: str) -> None:
     course = _failing_course(stage, world, release, options)
-    for points in _kills(course, lane, release):
+    for points in _kills(course, lane, HEALING_STRIDE):
         left = points
         while left:
             missed = _fail(world, release, options, left)
@@ -48,33 +50,24 @@ def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release
             left = missed
 
 
-@pytest.mark.parametrize(
-    ("delay", "tree", "mode"),
-    [(0.05, False, "online"), (0.3, True, "offline"), (0.9, True, "online"), (1.7, False, "offline")],
-)
-def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, tree: bool, mode: str) -> None:
-    release = f"v1.1.{delay * 100:.0f}"
-    stage.publish_slow(release)
-    # offline there is a copy to go back to; online the dump is restored
-    there = ["backup", "compose.build", *(["database.copy"] if mode == "offline" else []), "migrate", "compose.up"]
-    again = [*(["database.stage"] if mode == "online" else []), "database.swap", "git.restore", "compose.up"]
+@pytest.mark.parametrize(("delay", "tree"), [(0.05, False), (0.3, True), (0.9, True)])
+def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, tree: bool) -> None:
+    there = ["backup", "compose.build", "database.copy", "migrate", "compose.up"]
+    again = ["database.stage", "database.swap", "git.restore", "compose.up"]
     if delay > 0.5:  # a short step would be over, and the next one too
-        short = {"database.copy", "database.swap", "git.restore"}
-        there, again = ([step for step in steps if step not in short] for steps in (there, again))
+        there, again = ["backup", "compose.build", "migrate"], ["database.stage", "compose.up"]
     missed = _there_and_back(
         world,
         _middles("upgrade", delay, tree, *there),
         _middles("rollback", delay, tree, *again),
-        MODES[mode],
-        release,
+        stage.slow_release(),
     )
     assert missed == ([], []), "these moments never came"
 
 
-@pytest.mark.parametrize("tree", [False, True])
-def test_git_in_the_middle_of_a_checkout(world: World, tree: bool) -> None:
+def test_git_in_the_middle_of_a_checkout(world: World) -> None:
     there, again = (
-        Moment(kind, "StepStarted", step, tree=tree, delay=1.2)
+        Moment(kind, "StepStarted", step, tree=True, delay=0.9)
         for kind, step in (("upgrade", "git.checkout"), ("rollback", "git.restore"))
     )
     with world.slow_checkouts():
@@ -83,16 +76,16 @@ def test_git_in_the_middle_of_a_checkout(world: World, tree: bool) -> None:
         back = world.upgrader("rollback", "--yes", "--output", "plain")
         assert back.code == 0, back.text
         world.assert_good("1.0.0")
-        _there_and_back(world, [there], [again], "{}")
+        _there_and_back(world, [there], [again])
 
 
-def _course(stage: Stage, world: World, mode: str) -> tuple[list[Moment], list[Moment]]:
-    """Every moment of an upgrade and its rollback, learnt from a pair of runs that nobody kills."""
-    if mode not in stage.courses:
-        _there_and_back(world, [], [], MODES[mode])
+def _course(stage: Stage, world: World) -> tuple[list[Moment], list[Moment]]:
+    """Every moment of an upgrade and of its rollback, learnt from a pair of runs that nobody kills."""
+    if "v1.1.0" not in stage.courses:
+        _there_and_back(world, [], [])
         *_, upgrade, rollback = world.state.all()
-        stage.courses[mode] = [*world.moments(upgrade), *world.moments(rollback)]
-    course = stage.courses[mode]
+        stage.courses["v1.1.0"] = [*world.moments(upgrade), *world.moments(rollback)]
+    course = stage.courses["v1.1.0"]
     return [m for m in course if m.kind == "upgrade"], [m for m in course if m.kind == "rollback"]
 
 
@@ -108,31 +101,31 @@ def _failing_course(stage: Stage, world: World, release: str, options: str) -> l
     return stage.courses[release]
 
 
-def _kills(course: Sequence[Moment], lane: int, mode: str) -> Iterator[list[Moment]]:
+def _kills(course: Sequence[Moment], lane: int, stride: int) -> Iterator[list[Moment]]:
     """For each run of this lane, the moments at which it is killed."""
     if ALL:
-        for moment in course[lane::STRIDE]:
-            for after in (False, True):
-                for tree in (False, True):
-                    yield [replace(moment, after=after, tree=tree)]
+        yield from ([_killed(moment, way)] for moment in course[lane::stride] for way in WAYS)
         return
-    # of two modes the one kills us alone and the other our children too, each before one event and after the next
-    tree = mode in ("offline", "v1.3.0")
-    ways = [replace(moment, after=(index % 2 == 0) != tree, tree=tree) for index, moment in enumerate(course)]
-    yield ways[lane::STRIDE]
+    # neighbours are killed in different ways
+    yield [_killed(moment, WAYS[index % len(WAYS)]) for index, moment in enumerate(course)][lane::stride]
+
+
+def _killed(moment: Moment, way: tuple[bool, bool]) -> Moment:
+    after, tree = way
+    return replace(moment, after=after, tree=tree)
 
 
 def _there_and_back(
-    world: World, there: list[Moment], again: list[Moment], options: str, release: str = "v1.1.0"
+    world: World, there: list[Moment], again: list[Moment], release: str = "v1.1.0"
 ) -> tuple[list[Moment], list[Moment]]:
     """An upgrade and a rollback, killed at these moments while somebody writes; returns the moments that never came."""
     before = world.rows()
     with world.writing() as written:
-        missed = world.chain("upgrade", release, there, options)
+        missed = world.chain("upgrade", release, there, OFFLINE)
         world.assert_good(release.removeprefix("v"))
     world.assert_rows(before | set(written))
     with world.writing() as later:
-        missed_again = world.chain("rollback", "v1.0.0", again)
+        missed_again = world.chain("rollback", "v1.0.0", again, DUMP)
         world.assert_good("1.0.0")
     world.assert_rows(before)
     world.assert_rows(before | {*written, *later}, aside=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO
 
 import pytest
@@ -21,15 +21,15 @@ from upgrader.model import events as e
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
 
-SLOW = "v1.1.7"
-UPGRADE = ("upgrade", "--to", SLOW, "--yes", "--output", "plain")
-
 
 @pytest.fixture
-def slow(stage: Stage, world: World) -> World:
-    """The world, and a release whose build and migration take some seconds."""
-    stage.publish_slow(SLOW)
-    return world
+def release(stage: Stage) -> str:
+    """A release whose build and migration take some seconds."""
+    return stage.slow_release()
+
+
+def upgrading(world: World, release: str) -> "AbstractContextManager[Running]":
+    return running(world, "upgrade", "--to", release, "--yes", "--output", "plain")
 
 
 class Running:
@@ -71,35 +71,35 @@ def last_event(world: World) -> e.Event:
     return journal.read(world.state.directory(world.state.unfinished()[0]) / "journal.jsonl")[-1].event
 
 
-def test_one_signal_stops_at_a_step_boundary_and_resume_completes(slow: World) -> None:
-    before = slow.rows()
-    with running(slow, *UPGRADE) as upgrade:
-        slow.wait_for_step("compose.build")
-        second = slow.upgrader("upgrade", "--yes")
+def test_one_signal_stops_at_a_step_boundary_and_resume_completes(world: World, release: str) -> None:
+    before = world.rows()
+    with upgrading(world, release) as upgrade:
+        world.wait_for_step("compose.build")
+        second = world.upgrader("upgrade", "--yes")
         assert second.code == 7, second.text
         assert f"process {upgrade.process.pid}" in second.text
-        assert slow.state.unfinished()[0].id in second.text
+        assert world.state.unfinished()[0].id in second.text
         upgrade.signal(signal.SIGINT)
         code, text = upgrade.end()
     assert code == 130, text
     assert "stopped on SIGINT, at a safe place" in text
     assert "upgrader resume" in text
-    assert slow.state.unfinished()[0].steps["compose.build"].state == "finished"
-    assert slow.installation.version() == "1.0.0"
+    assert world.state.unfinished()[0].steps["compose.build"].state == "finished"
+    assert world.installation.version() == "1.0.0"
 
-    with running(slow, "resume", "--output", "plain") as resumed:
-        slow.wait_for_step("migrate")
+    with running(world, "resume", "--output", "plain") as resumed:
+        world.wait_for_step("migrate")
         resumed.signal(signal.SIGTERM)
         code, text = resumed.end()
     assert code == 143, text
-    assert slow.state.unfinished()[0].steps["migrate"].state == "finished"
-    assert isinstance(last_event(slow), e.Interrupted)
+    assert world.state.unfinished()[0].steps["migrate"].state == "finished"
+    assert isinstance(last_event(world), e.Interrupted)
 
-    assert slow.upgrader("upgrade", "--yes").code == 8
-    assert slow.upgrader("resume", "--output", "plain").code == 0
-    slow.assert_good(SLOW.removeprefix("v"))
-    slow.assert_rows(before)
-    ended = slow.drive("rollback", "v1.0.0")
+    assert world.upgrader("upgrade", "--yes").code == 8
+    assert world.upgrader("resume", "--output", "plain").code == 0
+    world.assert_good(release.removeprefix("v"))
+    world.assert_rows(before)
+    ended = world.drive("rollback", "v1.0.0")
     assert ended.code == 0, ended.text
 
 
@@ -107,37 +107,37 @@ def test_one_signal_stops_at_a_step_boundary_and_resume_completes(slow: World) -
     ("step", "number", "code"), [("compose.build", signal.SIGINT, 130), ("migrate", signal.SIGTERM, 143)]
 )
 def test_a_second_signal_cancels_the_step_and_rollback_turns_back(
-    slow: World, step: str, number: int, code: int
+    world: World, release: str, step: str, number: int, code: int
 ) -> None:
-    before = slow.rows()
-    with running(slow, *UPGRADE) as upgrade:
-        slow.wait_for_step(step)
-        upgrade.insist(number, lambda: isinstance(last_event(slow), e.Interrupted))
+    before = world.rows()
+    with upgrading(world, release) as upgrade:
+        world.wait_for_step(step)
+        upgrade.insist(number, lambda: isinstance(last_event(world), e.Interrupted))
         ended = upgrade.end()
     assert ended[0] == code, ended[1]
     assert f"cancelled in the middle of '{step}'" in ended[1]
-    assert slow.state.unfinished()[0].steps[step].state == "started"
-    back = slow.upgrader("rollback", "--yes", "--output", "plain")
+    assert world.state.unfinished()[0].steps[step].state == "started"
+    back = world.upgrader("rollback", "--yes", "--output", "plain")
     assert back.code == 0, back.text
-    slow.assert_good("1.0.0")
-    slow.assert_rows(before)
+    world.assert_good("1.0.0")
+    world.assert_rows(before)
 
 
-def test_a_closed_terminal_does_not_stop_a_run(slow: World) -> None:
+def test_a_closed_terminal_does_not_stop_a_run(world: World, release: str) -> None:
     terminal, inner = pty.openpty()
-    argv = [sys.executable, "-m", "upgrader", "-C", str(slow.installation.path), "upgrade", "--to", SLOW, "--yes"]
+    argv = [sys.executable, "-m", "upgrader", "-C", str(world.installation.path), "upgrade", "--to", release, "--yes"]
     process = subprocess.Popen(
         ["setsid", "--ctty", *argv],
-        cwd=ROOT, env={**slow.environ, "TERM": "xterm", "CI": ""}, stdin=inner, stdout=inner, stderr=inner,
+        cwd=ROOT, env={**world.environ, "TERM": "xterm", "CI": ""}, stdin=inner, stdout=inner, stderr=inner,
     )  # fmt: skip
     os.close(inner)
     try:
-        _read_until(slow, terminal, "compose.build")
+        _read_until(world, terminal, "compose.build")
     finally:
         os.close(terminal)
     assert process.wait(timeout=180) == 0
-    slow.assert_good(SLOW.removeprefix("v"))
-    ended = slow.drive("rollback", "v1.0.0")
+    world.assert_good(release.removeprefix("v"))
+    ended = world.drive("rollback", "v1.0.0")
     assert ended.code == 0, ended.text
 
 
@@ -154,29 +154,29 @@ def _read_until(world: World, terminal: int, step: str) -> None:
     eventually(there, 120)
 
 
-def test_the_children_of_a_killed_process_are_waited_for(slow: World) -> None:
-    ended = slow.drive("upgrade", SLOW, Moment("upgrade", "StepStarted", "compose.build", delay=0.7))
+def test_the_children_of_a_killed_process_are_waited_for(world: World, release: str) -> None:
+    ended = world.drive("upgrade", release, Moment("upgrade", "StepStarted", "compose.build", delay=0.7))
     assert ended.code == KILLED, ended.text
-    assert lock.held(slow.state.home), "the build has ended too early to prove anything"
+    assert lock.held(world.state.home), "the build has ended too early to prove anything"
     with pytest.raises(ProcessLookupError):
-        os.kill(lock.holder(slow.state.home)["pid"], 0)
-    blocked = slow.upgrader("upgrade", "--yes")
+        os.kill(lock.holder(world.state.home)["pid"], 0)
+    blocked = world.upgrader("upgrade", "--yes")
     assert blocked.code == 8, blocked.text
     assert "was cut off in prepare" in blocked.text
-    back = slow.upgrader("rollback", "--yes")
+    back = world.upgrader("rollback", "--yes")
     assert back.code == 0, back.text
 
 
-def test_going_back_from_a_migration_that_still_runs(slow: World) -> None:
+def test_going_back_from_a_migration_that_still_runs(world: World, release: str) -> None:
     """Its container outlives the whole tree; a migration that committed after the way back would spoil it."""
-    before = slow.rows()
-    ended = slow.drive("upgrade", SLOW, Moment("upgrade", "StepStarted", "migrate", tree=True, delay=1.5))
+    before = world.rows()
+    ended = world.drive("upgrade", release, Moment("upgrade", "StepStarted", "migrate", tree=True, delay=1.5))
     assert ended.code == KILLED, ended.text
-    back = slow.upgrader("rollback", "--yes", "--output", "plain")
+    back = world.upgrader("rollback", "--yes", "--output", "plain")
     assert back.code == 0, back.text
-    slow.assert_good("1.0.0")
-    assert slow.installation.schema() == 2
-    slow.assert_rows(before)
+    world.assert_good("1.0.0")
+    assert world.installation.schema() == 2
+    world.assert_rows(before)
 
 
 def test_an_unfinished_run_blocks_changes_but_no_looking_and_can_be_abandoned(world: World) -> None:

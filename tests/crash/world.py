@@ -125,12 +125,12 @@ class World:
 
     @contextmanager
     def slow_checkouts(self) -> Iterator[None]:
-        """Git takes a second for each SQL file that it writes."""
+        """Git takes half a second for each SQL file that it writes."""
         here = self.installation.path
         attributes = here / ".git/info/attributes"
         attributes.parent.mkdir(exist_ok=True)
         attributes.write_text("*.sql filter=slow\n")
-        git("config", "filter.slow.smudge", "sleep 1; cat", cwd=here)
+        git("config", "filter.slow.smudge", "sleep 0.5; cat", cwd=here)
         try:
             yield
         finally:
