@@ -128,7 +128,9 @@ class Plan:
 
     @property
     def refusals(self) -> tuple[PlannedStep, ...]:
-        return tuple(step for step in self.steps if step.verdict == "refused")
+        """The steps that were refused; of those with the same reason, the first."""
+        refused = [step for step in self.steps if step.verdict == "refused"]
+        return tuple({step.why: step for step in reversed(refused)}.values())[::-1]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
