@@ -84,8 +84,7 @@ class Picture:
     checkout: tuple[str, ...]
     files: Mapping[str, bytes]
     containers: tuple[str, ...]
-    databases: tuple[str, ...]
-    rows: str
+    data: tuple[str, ...]
     pins: tuple[str, ...]
     points: tuple[str, ...]
 
@@ -101,8 +100,8 @@ def picture(installation: Installation) -> Picture:
     def ask(*argv: str) -> tuple[str, ...]:
         return tuple(shell.attempt(Command(argv, cwd=installation.path)).out.splitlines())
 
-    def sql(database: str, statement: str) -> tuple[str, ...]:
-        psql = ("psql", "-XAtU", "ledgerly", "-d", database, "-c", statement)
+    def sql(*statements: str) -> tuple[str, ...]:
+        psql = ("psql", "-XAtU", "ledgerly", "-d", "ledgerly", *(word for line in statements for word in ("-c", line)))
         return ask("docker", "exec", f"{installation.project}-db-1", "timeout", "10", *psql)
 
     ids = ask("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={installation.project}")
@@ -110,18 +109,17 @@ def picture(installation: Installation) -> Picture:
     running = f"{installation.project}-db-1" in ask(
         "docker", "ps", "--format", "{{.Names}}", "--filter", "status=running"
     )
+    data = sql("select datname from pg_database order by 1", "select * from notes order by id") if running else ()
+    assert bool(data) == running
     home = Path(os.environ["UPGRADER_HOME"]) / installation.project
     return Picture(
         checkout=(
-            *ask("git", "rev-parse", "HEAD"),
-            *ask("git", "symbolic-ref", "--quiet", "HEAD"),
-            *ask("git", "status", "--porcelain", "--ignored"),
+            *ask("git", "status", "--porcelain=v2", "--branch", "--ignored"),
             *ask("git", "show-ref", "--heads", "--tags"),
         ),
         files={path.name: path.read_bytes() for path in installation.path.iterdir() if path.is_file()},
         containers=tuple(sorted(ask("docker", "inspect", "--format", form, *ids))) if ids else (),
-        databases=sql("postgres", "select datname from pg_database order by 1") if running else (),
-        rows="\n".join(sql("ledgerly", "select * from notes order by id")) if running else "",
+        data=data,
         pins=tuple(
             sorted(ask("docker", "image", "ls", "-q", "--filter", f"reference=upgrader-pin/{installation.project}-*"))
         ),
