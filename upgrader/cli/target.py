@@ -1,19 +1,36 @@
 """From what the person typed to a target, and from a target to a plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from upgrader.cli.wiring import Desk
 from upgrader.engine.planner import verdicts
-from upgrader.errors import RefusedError
+from upgrader.errors import RefusedError, StoppedError
 from upgrader.model.plan import Plan
 from upgrader.steps.base import Context, Options
+from upgrader.tools.shell import CancelledError
 
 Tick = Callable[[str], None]
 
 
+@contextmanager
+def _stoppable(desk: Desk) -> Iterator[None]:
+    """Looking changes nothing, so the first signal ends it at once. Raises StoppedError."""
+    try:
+        yield
+    except CancelledError:
+        message = f"stopped on {desk.interrupts.name} while looking: nothing was changed"
+        raise StoppedError(message, "run it again", exit_code=desk.interrupts.exit_code) from None
+
+
 def upgrade_plan(desk: Desk, options: Options, tick: Tick = lambda _text: None) -> tuple[Plan, Options]:
     """Fetch, resolve the target, check every step. Raises RefusedError when there is not even a target."""
+    with _stoppable(desk):
+        return _upgrade_plan(desk, options, tick)
+
+
+def _upgrade_plan(desk: Desk, options: Options, tick: Tick) -> tuple[Plan, Options]:
     from upgrader.steps.survey import nothing_to_do
     from upgrader.steps.survey import upgrade_plan as survey
 
@@ -42,7 +59,8 @@ def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> 
     from upgrader.steps.survey import rollback_plan as survey
 
     procedure = desk.procedure("rollback")
-    plan = survey(ctx, verdicts(procedure, ctx, tick), desk.playbook.name)
+    with _stoppable(desk):
+        plan = survey(ctx, verdicts(procedure, ctx, tick), desk.playbook.name)
     idle = {step.id for steps in procedure.values() for step in steps if not step.alters or step.uses == "command"}
     needed = {step.id for step in plan.steps if step.verdict == "needed"}
     return replace(plan, nothing=not plan.refusals and needed <= idle)

@@ -92,7 +92,8 @@ class Desk:
             arguments=options.arguments(),
         )
         ctx = self.context(run, parent, self.scratch.path, planning=True)
-        return ctx.using(self.shell.reading(), lambda _text: None)
+        shell = replace(self.shell.reading(), tick=lambda: self.interrupts.requested)
+        return ctx.using(shell, lambda _text: None)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
