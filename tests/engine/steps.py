@@ -160,7 +160,7 @@ class Bench:
     def context(self, run: Run, parent: Run | None = None, directory: Path | None = None) -> Context:
         shell = Shell(redactor=self.redactor)
         options = Options.of(run.arguments)
-        world = World(self.app, shell, run, options, Scratch())
+        world = World(self.app, shell, run, options, Scratch(self.app.home))
         return Context(
             app=self.app, run=run, options=options, shell=shell, world=world, directory=directory or self.root,
             parent=parent, say=lambda _text: None, ask=lambda _question: "y", now=lambda: "",

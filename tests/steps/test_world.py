@@ -47,8 +47,8 @@ class Seen(Protocol):
 
 
 @pytest.fixture
-def seen(git: git_world.World) -> Iterator[Seen]:
-    scratch = Scratch()
+def seen(git: git_world.World, tmp_path: Path) -> Iterator[Seen]:
+    scratch = Scratch(tmp_path)
     yield lambda changes: planning(git, changes, scratch)
     scratch.close()
 

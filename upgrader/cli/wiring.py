@@ -29,7 +29,7 @@ from upgrader.playbook.resolve import bind as fill_names
 from upgrader.playbook.resolve import resolve_app
 from upgrader.steps.base import Ask, Context, Options, Question, StepModel
 from upgrader.steps.kinds import KINDS
-from upgrader.steps.world import Scratch, World
+from upgrader.steps.world import Scratch, World, clear_scratch
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
 from upgrader.ui.ask import asker
@@ -53,10 +53,12 @@ class Desk:
     ask: Ask
     shell: Shell
     order: Sinks = plain_order
-    scratch: Scratch = field(default_factory=Scratch)
     interrupts: Interrupts = field(default_factory=Interrupts)
     derived: str = ""
     """The text of a playbook that was derived and that nobody has agreed to yet."""
+
+    def __post_init__(self) -> None:
+        self.scratch = Scratch(self.app.home)
 
     @property
     def state(self) -> State:
@@ -103,6 +105,7 @@ class Desk:
             remember(self.state, self.common.path)
         with lock.hold(self.app.home) as descriptor, caught(self.interrupts):
             self.shell = replace(self.shell, lock=descriptor)
+            clear_scratch(self.app.home)
             renderers: list[Callable[[], None]] = []
             try:
                 yield Session(

@@ -29,13 +29,17 @@ from upgrader.tools.postgres import Server
 from upgrader.tools.shell import Shell
 
 EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
-PROJECT_LABEL = "com.docker.compose.project"
+SCRATCH = "scratch-"
 
 
 class Scratch:
-    """A private temporary directory of this process, for the target's tree; gone when it is closed."""
+    """A private temporary directory of this process, for the target's tree and env file; gone when it is closed.
 
-    def __init__(self) -> None:
+    It lies in the app's `home` where there is one: what a killed process leaves there is found, and cleared.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self.models: dict[tuple[str, str], Model] = {}
         self.variables: dict[str, Mapping[str, Variable]] = {}
@@ -44,13 +48,23 @@ class Scratch:
     @property
     def path(self) -> Path:
         if self._directory is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="upgrader-", ignore_cleanup_errors=True)
+            where = self._home if self._home.is_dir() else None
+            name = f"{SCRATCH}{os.getpid()}-"
+            self._directory = tempfile.TemporaryDirectory(prefix=name, dir=where, ignore_cleanup_errors=True)
         return Path(self._directory.name)
 
     def close(self) -> None:
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
+
+
+def clear_scratch(home: Path) -> None:
+    """Remove the scratch directories of processes that are gone: each holds a copy of the env file."""
+    for directory in home.glob(f"{SCRATCH}*"):
+        pid = directory.name.removeprefix(SCRATCH).partition("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _readable(data: bytes, path: str) -> Document | None:

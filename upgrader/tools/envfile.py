@@ -1,6 +1,7 @@
 """Writing env files so that a crash leaves the old one or the new one, and nothing about the file widens."""
 
 import errno
+import glob
 import os
 import stat
 import tempfile
@@ -40,7 +41,10 @@ def _replace(target: Path, shown: Path, expected_old: bytes, new: bytes) -> None
             raise _changed(shown)
         if new == expected_old:
             return
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        temporary_name = f".{target.name}.upgrader-"
+        for leftover in target.parent.glob(f"{glob.escape(temporary_name)}*"):
+            leftover.unlink(missing_ok=True)  # of a process that was killed: it holds secrets
+        descriptor, name = tempfile.mkstemp(prefix=temporary_name, dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as temporary:
                 temporary.write(new)
