@@ -83,6 +83,7 @@ def test_the_last_outage_ends_with_the_first_answer_after_it() -> None:
 
 def test_peak_memory_is_that_of_this_process() -> None:
     script = """
+from tests.bench.watched import peak
 before = peak()
 ballast = bytearray(80_000_000)
 ballast[::4096] = b"x" * len(ballast[::4096])
