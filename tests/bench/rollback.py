@@ -1,5 +1,6 @@
 """Rollback: from the restore point and the pins, against the backup and a build."""
 
+import time
 from dataclasses import dataclass
 
 from tests.bench.measurement import Measurement
@@ -60,12 +61,14 @@ def _both(mode: str) -> tuple[Seen, Seen, tuple[str, ...]]:
         made.upgrader(app, "upgrade", "--yes", mode)
         with Poller(app.port) as poller:
             took = made.upgrader(app, "rollback", "--yes", "--accept-data-loss")
+            _hear(poller)
         _be_at(app, OLD)
         made.by_hand(app, UPGRADE)
         app.wait_healthy(120)
         with Poller(app.port) as watch:
             made.by_hand(app, RESTORE)
             app.wait_healthy(120)
+            _hear(watch)
         _be_at(app, OLD)
     note = (
         f"a database of {size / 1e6:.0f} MB; theirs builds from a warm cache",
@@ -76,6 +79,13 @@ def _both(mode: str) -> tuple[Seen, Seen, tuple[str, ...]]:
 
 def _seen(poller: Poller) -> Seen:
     return Seen(last_outage_end(poller) - poller.samples[0].time, poller.downtime().total)
+
+
+def _hear(poller: Poller, seconds: float = 5) -> None:
+    """Wait until the poller has heard of what is there: an answer."""
+    deadline = time.monotonic() + seconds
+    while not (poller.samples and poller.samples[-1].ok) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _be_at(app: Installation, tag: str) -> None:
