@@ -114,7 +114,8 @@ def container(data: Mapping[str, Any]) -> Container:
         number=int(labels.get(NUMBER, "0")),
         labels=labels,
         env=dict(_pair(entry) for entry in config.get("Env") or ()),
-        mounts=tuple(_mount(mount) for mount in data.get("Mounts") or ()),
+        # the engine lists them in any order
+        mounts=tuple(sorted(map(_mount, data.get("Mounts") or ()), key=lambda mount: mount.destination)),
         addresses=_addresses(data),
         created_at=data.get("Created", ""),
     )
