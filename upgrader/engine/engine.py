@@ -9,7 +9,7 @@ from pathlib import Path
 from upgrader.engine import lock
 from upgrader.engine.journal import Journal
 from upgrader.engine.signals import Interrupts
-from upgrader.errors import ExitCode, RefusedError, StepError, StoppedError, TransientError, UpgraderError
+from upgrader.errors import RefusedError, StepError, StoppedError, TransientError, UpgraderError
 from upgrader.model import events as e
 from upgrader.model.run import FORWARD_PHASES, Run
 from upgrader.model.secret import Redactor
@@ -192,8 +192,3 @@ class Engine:
         shown = str(log) if log.exists() else ""
         self.emit(e.StepFailed(step.id, error.message, error.hint, list(error.lines), shown, refused))
         raise StepFailedError(step.id, phase, error, refused=refused) from error
-
-
-def code_of(error: UpgraderError) -> ExitCode:
-    """The exit code of an error that nothing healed."""
-    return ExitCode.NEEDS_PERSON if isinstance(error, StepError) else error.exit_code

@@ -12,6 +12,7 @@ from typing import Any
 from upgrader.errors import ExitCode, UpgraderError
 from upgrader.model.events import Event, from_json, to_json
 from upgrader.model.run import Record, Run
+from upgrader.tools.files import sync_directory
 
 FORMAT = 1
 
@@ -45,7 +46,7 @@ class Journal:
     @staticmethod
     def create(path: Path) -> "Journal":
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
         return Journal(path)
 
     @staticmethod
@@ -146,11 +147,3 @@ def _parse(line: bytes) -> Record:
         msg = f"it was written by a newer upgrader, in format {record['format']}"
         raise ValueError(msg)
     return Record(record["seq"], record["at"], from_json(record))
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """Signals: the first asks to stop at the next step boundary, the second cancels the running program."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,11 +45,3 @@ def caught(interrupts: Interrupts) -> Iterator[Interrupts]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def survive_closed_terminal() -> None:
-    """Point descriptors 1 and 2 at nowhere when the terminal is gone, so that a late write cannot fail us."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (1, 2):
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)

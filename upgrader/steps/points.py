@@ -9,6 +9,7 @@ from pathlib import Path
 
 from upgrader.errors import RefusedError
 from upgrader.model.manifest import FORMAT, RestorePoint, SavedFile
+from upgrader.tools.files import sync_directory
 
 PARTIAL = ".partial"
 _CHUNK = 1 << 20
@@ -128,11 +129,3 @@ def write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

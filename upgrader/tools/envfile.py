@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
+from upgrader.tools.files import sync_directory
 
 
 def append_to(path: Path, old: bytes, new: bytes) -> None:
@@ -57,7 +58,7 @@ def _replace(target: Path, shown: Path, expected_old: bytes, new: bytes) -> None
             with suppress(FileNotFoundError):
                 os.unlink(name)
             raise
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
 
 
 def _changed(shown: Path) -> RefusedError:
@@ -86,11 +87,3 @@ def _copy_attributes(source: int, destination: int, status: os.stat_result) -> N
         # a security label may be set by the system only, and then it mostly is what it should be
         if (value := os.getxattr(source, name)) != already.get(name):
             os.setxattr(destination, name, value)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
