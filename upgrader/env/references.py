@@ -1,0 +1,52 @@
+"""What Compose files say of variables, read from their text: no Docker, no values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Operator = Literal["", "-", ":-", "?", ":?", "+", ":+"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One `$K` or `${K…}`: where it stands, and what an unset variable would make of that place.
+
+    `path` leads to the value from the file's top: `("services", "web", "ports", "0")`; a reference in a mapping's key
+    has the key as its last part. `whole` says that the value is this reference and nothing else. `word` is what stands
+    behind the operator, as written. `line` and `column` count from 1.
+    """
+
+    name: str
+    operator: Operator
+    word: str
+    file: str
+    line: int
+    column: int
+    path: tuple[str, ...]
+    whole: bool
+
+    @property
+    def service(self) -> str:
+        """The service it belongs to; empty elsewhere."""
+        return self.path[1] if len(self.path) > 1 and self.path[0] == "services" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceText:
+    """What one service's text says. `environment` values are as written; None passes the variable through."""
+
+    name: str
+    image: str = ""
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    environment: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """All of one version's Compose files, merged in their order."""
+
+    references: tuple[Reference, ...] = ()
+    services: Mapping[str, ServiceText] = field(default_factory=lambda: MappingProxyType({}))
+    files: tuple[str, ...] = ()
