@@ -34,7 +34,7 @@ def _substitute(match: re.Match[str], lookup: Lookup) -> str:
     # The pattern is greedy, so the match may run on to the last brace of the line; what follows the first balanced
     # one is a template of its own.
     text = match[0]
-    end = _closing_brace(text)
+    end = closing_brace(text)
     expression, rest = (text, "") if end is None else (text[: end + 1], text[end + 1 :])
     parts = _BRACED.fullmatch(expression[2:-1])
     if parts is None:
@@ -42,7 +42,7 @@ def _substitute(match: re.Match[str], lookup: Lookup) -> str:
     return _evaluate(parts["name"], parts["operator"], parts["word"], lookup) + interpolate(rest, lookup)
 
 
-def _closing_brace(text: str) -> int | None:
+def closing_brace(text: str) -> int | None:
     """Where the first brace closes. Like Compose, skip the character after each opening brace: `{}` counts as open."""
     depth, at = 0, 0
     while at < len(text):

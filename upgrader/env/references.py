@@ -14,7 +14,7 @@ class Reference:
 
     `path` leads to the value from the file's top: `("services", "web", "ports", "0")`; a reference in a mapping's key
     has the key as its last part. `whole` says that the value is this reference and nothing else. `word` is what stands
-    behind the operator, as written. `line` and `column` count from 1.
+    behind the operator, as written. `line` and `column` count from 1. `value` is the whole text it stands in.
     """
 
     name: str
@@ -25,11 +25,18 @@ class Reference:
     column: int
     path: tuple[str, ...]
     whole: bool
+    value: str = field(default="", repr=False)
 
     @property
     def service(self) -> str:
         """The service it belongs to; empty elsewhere."""
         return self.path[1] if len(self.path) > 1 and self.path[0] == "services" else ""
+
+    @property
+    def section(self) -> str:
+        """The part of its service in which it stands: `ports`; outside services the top-level key."""
+        at = 2 if self.service else 0
+        return self.path[at] if len(self.path) > at else ""
 
 
 @dataclass(frozen=True, slots=True)
