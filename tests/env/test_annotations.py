@@ -17,10 +17,10 @@ from upgrader.env.annotations import Annotations, When, parse_annotations
         (['@human "ask your provider, e.g. @acme"'], Annotations(human="ask your provider, e.g. @acme")),
         (["@human"], Annotations(human="")),
         (["@renamed-from OLD_KEY"], Annotations(renamed_from="OLD_KEY")),
-        (["@sensitive @type=url @required"], Annotations(required=True, unknown=("@sensitive", "@type=url"))),
+        (["@sensitive @type=url @required"], Annotations(required=True, sensitive=True, unknown=("@type=url",))),
         (["@generate"], Annotations(unknown=("@generate",))),
         (["@required sometimes"], Annotations(unknown=("@required sometimes",))),
-        (["@required=false"], Annotations(unknown=("@required=false",))),
+        (["@required=false"], Annotations(required=False)),
     ],
 )  # fmt: skip
 def test_what_is_read(comments: list[str], expected: Annotations) -> None:

@@ -1,29 +1,30 @@
 """What a vendor says about a key in words for machines: `@required`, `@generate hex:32`, …"""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal
 
-_ANNOTATION = re.compile(
-    r"""@(?P<name>[A-Za-z][\w-]*)
-        (?:(?P<sign>[=(])\S*                                 # decorators of other tools: @type=url, @len(32)
-         | (?P<argument>(?:\s+(?!@)(?:"[^"]*"|\S+))*))""",
-    re.VERBOSE,
-)
-_WHEN = re.compile(r"when=(?P<key>[A-Za-z_][A-Za-z0-9_]*):(?P<value>\S*)")
+from upgrader.env.decorators import Decorator, decorators, is_divider
+from upgrader.env.document import Disabled, Document, Entry
+from upgrader.env.finding import Finding
+from upgrader.env.generate import GeneratorError, Length, check_generator, generator_fits
+from upgrader.env.vocabulary import OF_OTHERS, TEMPLATE, WORDS, MeaningError, NotOursError, When, read_word
 
+__all__ = ["Annotations", "Problem", "Transform", "When", "parse_annotations", "read_annotations", "said_in"]
 
-@dataclass(frozen=True, slots=True)
-class When:
-    """A condition on another key of the live file."""
-
-    key: str
-    value: str
+Transform = Literal["none", "ask"]
 
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """The annotations above one key. `required` is None where nothing is said; `unknown` keeps the rest as written."""
+    """The annotations above one key. What is not said is None, empty or False.
+
+    `exactly` counts characters. `same_as` is `OTHER` or `OTHER#password`, the password inside another key's URL.
+    `derive` is a template with `{OTHER}` in it. An unrotatable value can never be replaced by a fresh one; a manual key
+    is never written by upgrader. `unknown` keeps the words of other tools, and our own ones that could not be read,
+    as written.
+    """
 
     required: bool | None = None
     when: When | None = None
@@ -31,45 +32,140 @@ class Annotations:
     human: str | None = None
     unrotatable: bool = False
     renamed_from: str | None = None
+    transform: Transform = "none"
+    exactly: int | None = None
+    same_as: str | None = None
+    derive: str | None = None
+    since: str | None = None
+    deprecated: str | None = None
+    sensitive: bool | None = None
+    removed: str | None = None
+    manual: bool = False
     unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Annotations()
 
+    @property
+    def misread(self) -> tuple[str, ...]:
+        """Words of ours that could not be read: what they would have said is for a person to judge."""
+        return tuple(text for text in self.unknown if decorators(text)[0].name in WORDS)
+
+    @property
+    def derived_from(self) -> tuple[str, ...]:
+        """The keys that `derive` and `same_as` name."""
+        named = [found["key"] for found in TEMPLATE.finditer(self.derive or "")]
+        return tuple(dict.fromkeys([*named, *([self.same_as.partition("#")[0]] if self.same_as else [])]))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An annotation that cannot be meant as it stands. `line` counts from 1."""
+
+    line: int
+    message: str
+    hint: str
+
 
 def parse_annotations(comments: Sequence[str]) -> Annotations:
-    """Read the comment lines (without `#`) above a key; only lines that begin with `@` count."""
-    required: bool | None = None
-    when: When | None = None
-    words: dict[str, str] = {}
-    unrotatable = False
-    unknown: list[str] = []
-    for line in comments:
-        if not line.startswith("@"):
-            continue
-        for found in _ANNOTATION.finditer(line):
-            argument = (found["argument"] or "").strip()
-            match found["name"], argument:
-                case "required", "" if not found["sign"]:
-                    required = True
-                case "required", _ if condition := _WHEN.fullmatch(argument):
-                    required, when = True, When(condition["key"], condition["value"])
-                case "optional", "" if not found["sign"]:
-                    required = False
-                case "unrotatable", "" if not found["sign"]:
-                    unrotatable = True
-                case "human", _ if not found["sign"]:
-                    words["human"] = argument.strip('"')
-                case ("generate" | "renamed-from") as name, _ if argument:
-                    words[name] = argument.split()[0]
-                case _:
-                    unknown.append(found[0].strip())
-    return Annotations(
-        required,
-        when,
-        words.get("generate"),
-        words.get("human"),
-        unrotatable,
-        words.get("renamed-from"),
-        tuple(unknown),
-    )
+    """The annotations of the comment lines (without `#`) above a key; what cannot be read is among the unknown."""
+    return read_annotations(comments)[0]
+
+
+def read_annotations(comments: Sequence[str], line: int = 1) -> tuple[Annotations, list[Problem]]:
+    """The annotations of the comment lines above a key (the first stands on `line`), and what is wrong in them."""
+    reading = _Reading()
+    below = max((index + 1 for index, comment in enumerate(comments) if is_divider(comment)), default=0)
+    for index, comment in enumerate(comments[below:], start=line + below):
+        for decorator in decorators(comment):
+            reading.read(decorator, index)
+    return reading.said(), reading.problems
+
+
+def said_in(document: Document) -> tuple[dict[str, Annotations], list[Finding]]:
+    """What an annotated file says of each of its keys, disabled ones included, and what is wrong in it.
+
+    Of a key with several lines the last active one counts.
+    """
+    said: dict[str, Annotations] = {}
+    findings: list[Finding] = []
+    disabled = [each for each in document.disabled if each.key not in document and not each.prose]
+    keyed: list[Entry | Disabled] = [*disabled, *document.entries]
+    for each in keyed:
+        annotations, problems = read_annotations(each.comments, each.line - len(each.comments))
+        if annotations or each.key not in said:
+            said[each.key] = annotations
+        findings += [
+            Finding("annotation", "error", problem.message, problem.hint, each.key, document.path, problem.line)
+            for problem in problems
+        ]
+    return {key: annotations for key, annotations in said.items() if annotations}, findings
+
+
+class _Reading:
+    """One key's annotations while they are read."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.unknown: list[str] = []
+        self.problems: list[Problem] = []
+        self.line = 0
+
+    def read(self, decorator: Decorator, line: int) -> None:
+        self.line = line
+        if decorator.name not in WORDS:
+            self.unknown.append(decorator.text)
+            self._spelling(decorator.name)
+            return
+        try:
+            said = read_word(decorator)
+        except NotOursError:
+            self.unknown.append(decorator.text)
+        except MeaningError as error:
+            self.unknown.append(decorator.text)
+            self._problem(error.message, error.hint)
+        else:
+            if twice := said.keys() & self.fields.keys():
+                self._problem(
+                    f"@{decorator.name} contradicts or repeats what is said above it: {', '.join(sorted(twice))}",
+                    "Leave one of them",
+                )
+            self.fields.update(said)
+            self._generator(decorator)
+
+    def said(self) -> Annotations:
+        said = replace(Annotations(), **self.fields, unknown=tuple(self.unknown))
+        self._contradictions(said)
+        return said
+
+    def _spelling(self, name: str) -> None:
+        plain = name.casefold().replace("_", "-")
+        near = get_close_matches(plain, WORDS, n=1, cutoff=0.8)
+        if near and name not in OF_OTHERS:
+            self._problem(f"@{name} is no annotation", f"Write @{near[0]}")
+
+    def _generator(self, decorator: Decorator) -> None:
+        if decorator.name != "generate":
+            return
+        try:
+            check_generator(self.fields["generate"])
+        except GeneratorError as error:
+            self._problem(error.message, error.hint)
+
+    def _contradictions(self, said: Annotations) -> None:
+        if said.generate and said.human is not None:
+            self._problem("@generate and @human contradict each other", "Leave @human for what must never be generated")
+        sources = [word for word in ("generate", "derive", "same_as") if getattr(said, word)]
+        if len(sources) > 1:
+            words = " and ".join(f"@{word.replace('_', '-')}" for word in sources)
+            self._problem(f"{words} both say where the value comes from", "Leave one of them")
+        if said.removed is not None and (said.required or said.generate):
+            self._problem("a key that is @removed cannot be required or generated", "Leave one of them")
+        if said.generate and said.exactly and not generator_fits(said.generate, Length(said.exactly, "characters")):
+            self._problem(
+                f"@generate {said.generate} does not make @exactly {said.exactly} characters",
+                "hex:N makes 2 times N characters, alnum:N makes N",
+            )
+
+    def _problem(self, message: str, hint: str) -> None:
+        self.problems.append(Problem(self.line, message, hint))

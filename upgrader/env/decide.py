@@ -7,8 +7,9 @@ from typing import Literal
 
 from upgrader.env import evidence
 from upgrader.env.annotations import Annotations, parse_annotations
+from upgrader.env.commands import generator_in
 from upgrader.env.document import Disabled, Document, Entry
-from upgrader.env.generate import GeneratorError, check_generator, generator_in
+from upgrader.env.generate import GeneratorError, check_generator
 
 Verb = Literal["copy", "generate", "carry", "ask", "skip"]
 Need = Literal["boot", "security", "feature", "none"]

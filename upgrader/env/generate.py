@@ -1,114 +1,192 @@
-"""Secrets made natively. Commands in comments are recognised and imitated, never run."""
+"""Secrets made natively, in forms that a URL, a shell and Compose all take without quoting."""
 
 import base64
+import binascii
+import math
 import re
 import secrets
 import string
 import uuid
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from upgrader.errors import RefusedError
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _MOST = 4096
+_SPEC = re.compile(
+    r"(?:(?P<prefix>[A-Za-z][A-Za-z0-9_.-]*):)?(?P<kind>hex|base64|urlsafe|alnum):(?P<size>[1-9][0-9]{0,3})"
+)
 
-_SIZED: dict[str, Callable[[int], str]] = {
-    "hex": secrets.token_hex,
-    "base64": lambda size: base64.b64encode(secrets.token_bytes(size)).decode(),
-    "urlsafe": secrets.token_urlsafe,
-    "alnum": lambda size: "".join(secrets.choice(_ALPHANUMERIC) for _ in range(size)),
-}
-_SHAPE: dict[str, Callable[[int], str]] = {
-    "hex": lambda size: f"{size * 2} hex digits",
-    "base64": lambda size: f"{size} bytes in base64",
-    "urlsafe": lambda size: f"{size} bytes in URL-safe base64",
-    "alnum": lambda size: f"{size} letters and digits",
-}
-KNOWN = "hex:N, base64:N, urlsafe:N (N random bytes), alnum:N (N characters), uuid4"
+FIXED: dict[str, str] = {"rails": "hex:64", "laravel-key": "base64:base64:32", "fernet": "base64:32"}
+"""Generators that other ones make up: Rails' secret, Laravel's key and Fernet's."""
+SIZED = ("hex", "base64", "urlsafe", "alnum")
+KINDS = (*(f"{kind}:N" for kind in SIZED), "uuid4", *FIXED, "PREFIX:hex:N", "PREFIX:base64:N")
+KNOWN = "hex:N, base64:N, urlsafe:N (N random bytes), alnum:N (N characters), uuid4, rails, laravel-key, fernet"
+
+Unit = Literal["bytes", "characters"]
+Bound = Literal["exactly", "at least", "at most"]
 
 
 class GeneratorError(RefusedError):
     """A generator that does not exist."""
 
     def __init__(self, spec: str) -> None:
-        super().__init__(f"unknown generator {spec!r}", f"Use one of {KNOWN}; N is 1 to {_MOST}")
+        super().__init__(
+            f"unknown generator {spec!r}",
+            f"Use one of {KNOWN}, or a key ring's PREFIX:base64:N; N is 1 to {_MOST}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a value must be."""
+
+    count: int
+    unit: Unit = "characters"
+    bound: Bound = "exactly"
+
+    def allows(self, length: int) -> bool:
+        match self.bound:
+            case "exactly":
+                return length == self.count
+            case "at least":
+                return length >= self.count
+            case "at most":
+                return length <= self.count
+
+    def __str__(self) -> str:
+        return f"{self.bound} {self.count} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A generator, taken apart. `size` is in bytes, for `alnum` in characters."""
+
+    prefix: str
+    kind: str
+    size: int
+
+    @property
+    def characters(self) -> int:
+        return (
+            len(self.prefix)
+            + {
+                "hex": self.size * 2,
+                "base64": math.ceil(self.size / 3) * 4,
+                "urlsafe": math.ceil(self.size * 4 / 3),
+                "alnum": self.size,
+                "uuid4": 36,
+            }[self.kind]
+        )
+
+    @property
+    def words(self) -> str:
+        words = {
+            "hex": f"{self.size * 2} hex digits",
+            "base64": f"{self.size} bytes in base64",
+            "urlsafe": f"{self.size} bytes in URL-safe base64",
+            "alnum": f"{self.size} letters and digits",
+            "uuid4": "a random UUID",
+        }[self.kind]
+        return f"{self.prefix} and {words}" if self.prefix else words
 
 
 def generate(spec: str) -> str:
-    """A fresh value, on one line, that needs no quoting in shells and env files. Raises GeneratorError."""
-    kind, size = _parse(spec)
-    return str(uuid.uuid4()) if kind == "uuid4" else _SIZED[kind](size)
+    """A fresh value on one line: letters and digits, a UUID's dashes, base64's padding, a prefix as it is given.
+
+    Raises GeneratorError.
+    """
+    form = _parse(spec)
+    match form.kind:
+        case "hex":
+            made = secrets.token_hex(form.size)
+        case "uuid4":
+            made = str(uuid.uuid4())
+        case "alnum":
+            made = _random_letters(form.size)
+        case _:
+            made = _base64(form.size)
+            made = made.rstrip("=") if form.kind == "urlsafe" else made
+    return form.prefix + made
 
 
 def check_generator(spec: str) -> str:
     """What the generator makes, in words: `64 hex digits`. Raises GeneratorError."""
-    kind, size = _parse(spec)
-    return "a random UUID" if kind == "uuid4" else _SHAPE[kind](size)
+    return _parse(spec).words
 
 
-def _parse(spec: str) -> tuple[str, int]:
-    if spec == "uuid4":
-        return spec, 0
-    kind, _, size = spec.partition(":")
-    if kind not in _SIZED or not re.fullmatch(r"[1-9][0-9]{0,3}", size) or int(size) > _MOST:
-        raise GeneratorError(spec)
-    return kind, int(size)
-
-
-_COMMAND = re.compile(
-    r"""(?P<openssl>openssl[ ]rand[ ]+-(?P<form>hex|base64)[ ]+(?P<bytes>\d+))
-      | (?P<tr>tr[ ]+-c?dc?[ ]+['"]?(?:A-Za-z0-9|a-zA-Z0-9)['"]?[^.;]*?head[ ]+-c[ ]*(?P<characters>\d+))
-      | secrets\.token_(?P<token>hex|urlsafe)\((?P<size>\d*)\)
-      | (?P<rails>\b(?:rails|rake)[ ]secret\b)
-      | (?P<uuid>\buuidgen\b|\buuid4\(\))""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_PIPE = re.compile(r"[ ]*\|[ ]*(?P<program>[^|)`;]*)")
-_HARMLESS_PIPE = re.compile(r"tr -d ['\"]?(?:\\n|\n)['\"]?\s*|xargs\s*|pbcopy\s*")
-_LETTERS_ONLY = re.compile(r"tr -dc ['\"]?(?:A-Za-z0-9|a-zA-Z0-9)['\"]?\s*", re.IGNORECASE)
-_HEAD = re.compile(r"(?:head -c\s*|cut -c\s*1-)(\d+)\s*", re.IGNORECASE)
-_DENIED = re.compile(r"\b(?:not|never|don'?t|avoid|instead of|rather than|wrong|unlike)\b[^.;!?]*$", re.IGNORECASE)
-_ALTERNATIVE = re.compile(r"\b(?:or|alternatively|alternative)\b[^.;!?]{0,40}$", re.IGNORECASE)
-
-
-def generator_in(comments: Sequence[str]) -> str | None:
-    """The generator that the lines of one comment name for a value, or None where they name none or leave it open.
-
-    A command is taken as it stands, never derived from a sentence about the length. A command named as the wrong
-    choice does not count; of alternatives (`… or: …`) the first one does; two different ones are no answer.
-    """
-    text = re.sub(r"\s+", " ", " ".join(comments))
-    found: list[str | None] = []
-    for command in _COMMAND.finditer(text):
-        before = text[: command.start()]
-        if _DENIED.search(before) or (found and _ALTERNATIVE.search(before)):
-            continue
-        found.append(_spec(command, text[command.end() :]))
-    return found[0] if len(set(found)) == 1 else None
-
-
-def _spec(command: re.Match[str], behind: str) -> str | None:
-    spec = _plain_spec(command)
-    while pipe := _PIPE.match(behind):
-        program, behind = pipe["program"], behind[pipe.end() :]
-        if _HARMLESS_PIPE.match(program):
-            continue
-        head = _HEAD.match(behind.lstrip(" |"))
-        if not (_LETTERS_ONLY.match(program) and head):
-            return None
-        spec, behind = f"alnum:{head[1]}", ""
+def is_generator(spec: str) -> bool:
     try:
         _parse(spec)
     except GeneratorError:
-        return None
-    return spec
+        return False
+    return True
 
 
-def _plain_spec(command: re.Match[str]) -> str:
-    if command["openssl"]:
-        return f"{command['form'].lower()}:{command['bytes']}"
-    if command["tr"]:
-        return f"alnum:{command['characters']}"
-    if command["token"]:
-        return f"{command['token'].lower()}:{command['size'] or 32}"
-    return "hex:64" if command["rails"] else "uuid4"
+def generator_fits(spec: str, length: Length) -> bool:
+    """Whether the generator's values have the length: as text, or, where bytes are asked for, decoded.
+
+    False where the generator is unknown.
+    """
+    if not is_generator(spec):
+        return False
+    form = _parse(spec)
+    as_bytes = length.unit == "bytes" and form.kind in {"hex", "base64", "urlsafe"}
+    return length.allows(form.characters) or (as_bytes and length.allows(form.size))
+
+
+def fits(value: str, length: Length) -> bool:
+    """Whether a value has the length: as text, or, where bytes are asked for, decoded from hex or base64.
+
+    A key ring's value is also judged without its prefix.
+    """
+    texts = {value, value.rpartition(":")[2]}
+    lengths = {len(value.encode()) if length.unit == "bytes" else len(value)}
+    if length.unit == "bytes":
+        lengths |= {len(decoded) for text in texts for decoded in _decoded(text)}
+    return any(length.allows(each) for each in lengths)
+
+
+def _parse(spec: str) -> _Form:
+    if spec == "uuid4":
+        return _Form("", "uuid4", 16)
+    found = _SPEC.fullmatch(FIXED.get(spec, spec))
+    if not found or int(found["size"]) > _MOST or (found["prefix"] in {*SIZED, *FIXED} and spec not in FIXED):
+        raise GeneratorError(spec)
+    return _Form(f"{found['prefix']}:" if found["prefix"] else "", found["kind"], int(found["size"]))
+
+
+def _random_letters(count: int, alphabet: str = _ALPHANUMERIC) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(count))
+
+
+# What may stand before the padding: characters whose last four, or two, bits are zero.
+_LAST = {0: _ALPHANUMERIC, 1: "AQgw", 2: "AEIMQUYcgkosw048"}
+
+
+def _base64(size: int) -> str:
+    """Base64 of `size` bytes without its two special characters: it decodes in either alphabet and breaks no URL.
+
+    That leaves 62 of 64 characters, which costs less than a hundredth of the bits.
+    """
+    groups, rest = divmod(size, 3)
+    text = _random_letters(groups * 4)
+    if rest:
+        text += _random_letters(rest) + _random_letters(1, _LAST[rest]) + "=" * (3 - rest)
+    return text
+
+
+def _decoded(text: str) -> list[bytes]:
+    """What a text may stand for: the bytes of its hex digits, those of its base64."""
+    found = []
+    if re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", text):
+        found.append(bytes.fromhex(text))
+    if re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", text):
+        try:
+            found.append(
+                base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+            )
+        except binascii.Error:
+            return found
+    return found
