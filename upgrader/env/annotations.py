@@ -9,9 +9,19 @@ from upgrader.env.decorators import Decorator, decorators, is_divider
 from upgrader.env.document import Disabled, Document, Entry
 from upgrader.env.finding import Finding
 from upgrader.env.generate import GeneratorError, Length, check_generator, generator_fits
+from upgrader.env.lexer import Comment, lex
 from upgrader.env.vocabulary import OF_OTHERS, TEMPLATE, WORDS, MeaningError, NotOursError, When, read_word
 
-__all__ = ["Annotations", "Problem", "Transform", "When", "parse_annotations", "read_annotations", "said_in"]
+__all__ = [
+    "Annotations",
+    "Problem",
+    "Transform",
+    "When",
+    "loose_comments",
+    "parse_annotations",
+    "read_annotations",
+    "said_in",
+]
 
 Transform = Literal["none", "ask"]
 
@@ -75,7 +85,7 @@ def parse_annotations(comments: Sequence[str]) -> Annotations:
 def read_annotations(comments: Sequence[str], line: int = 1) -> tuple[Annotations, list[Problem]]:
     """The annotations of the comment lines above a key (the first stands on `line`), and what is wrong in them."""
     reading = _Reading()
-    below = max((index + 1 for index, comment in enumerate(comments) if is_divider(comment)), default=0)
+    below = _below_dividers(comments)
     for index, comment in enumerate(comments[below:], start=line + below):
         for decorator in decorators(comment):
             reading.read(decorator, index)
@@ -89,17 +99,43 @@ def said_in(document: Document) -> tuple[dict[str, Annotations], list[Finding]]:
     """
     said: dict[str, Annotations] = {}
     findings: list[Finding] = []
-    disabled = [each for each in document.disabled if each.key not in document and not each.prose]
-    keyed: list[Entry | Disabled] = [*disabled, *document.entries]
-    for each in keyed:
+    for each in _keyed(document):
         annotations, problems = read_annotations(each.comments, each.line - len(each.comments))
-        if annotations or each.key not in said:
+        if annotations and (isinstance(each, Entry) or each.key not in document):
             said[each.key] = annotations
         findings += [
             Finding("annotation", "error", problem.message, problem.hint, each.key, document.path, problem.line)
             for problem in problems
         ]
-    return {key: annotations for key, annotations in said.items() if annotations}, findings
+    return said, findings
+
+
+def loose_comments(document: Document) -> list[tuple[int, str]]:
+    """The comment lines with decorators that belong to no key, with their line numbers: a blank line or a divider
+    stands between.
+    """
+    if b"@" not in document.data:
+        return []
+    taken: set[int] = set()
+    for each in _keyed(document):
+        taken.update(range(each.line - len(each.comments) + _below_dividers(each.comments), each.line))
+    found, line, at = [], 1, 0
+    for piece in lex(document.data):
+        line += document.data.count(b"\n", at, piece.start)
+        at = piece.start
+        if isinstance(piece, Comment) and line not in taken and piece.text.lstrip().startswith("@"):
+            found.append((line, piece.text.strip()))
+    return found
+
+
+def _keyed(document: Document) -> list[Entry | Disabled]:
+    """All lines that comments may speak of, the disabled ones first."""
+    return [*(each for each in document.disabled if not each.prose), *document.entries]
+
+
+def _below_dividers(comments: Sequence[str]) -> int:
+    """How many of the comment lines do not belong to the key below them, being above a divider."""
+    return max((index + 1 for index, comment in enumerate(comments) if is_divider(comment)), default=0)
 
 
 class _Reading:

@@ -1,0 +1,135 @@
+"""Overlays: what they say, and that nothing in them is lost or misread in silence."""
+
+import pytest
+
+from upgrader.env.annotations import Annotations, When
+from upgrader.env.document import Document
+from upgrader.env.overlay import DIRECTIVES, parse_overlay, stale
+from upgrader.errors import RefusedError
+
+GOOD = b"""\
+# An app.
+# @example-file deploy/.env.example
+# @live-file deploy/.env
+# @default optional
+# @manual-upgrade 2.0.0 "the queue moved: see the release notes"
+
+# @required
+REDIS_URL=redis://valkey:6379
+
+# @required @generate hex:32 @unrotatable
+# @since 1.0.0
+MASTER_KEY=
+
+# ---- sessions ----
+# @required when=AUTH_MODE:local
+# @generate hex:32
+SESSION_SECRET=
+
+# @removed "nobody reads it"
+OLD=
+"""
+
+
+def test_what_an_overlay_says() -> None:
+    overlay = parse_overlay(GOOD, "app.env")
+    assert (overlay.example, overlay.live, overlay.default) == ("deploy/.env.example", "deploy/.env", "optional")
+    assert overlay.manual_upgrades == {"2.0.0": "the queue moved: see the release notes"}
+    assert overlay.document.get("REDIS_URL") == "redis://valkey:6379"
+    assert overlay.said == {
+        "REDIS_URL": Annotations(required=True),
+        "MASTER_KEY": Annotations(required=True, generate="hex:32", unrotatable=True, since="1.0.0"),
+        "SESSION_SECRET": Annotations(required=True, when=When("AUTH_MODE", "local"), generate="hex:32"),
+        "OLD": Annotations(removed="nobody reads it"),
+    }
+
+
+def test_an_overlay_without_a_head() -> None:
+    overlay = parse_overlay(b"# @required\nA=1\n", "a.env")
+    assert (overlay.example, overlay.live, overlay.default, overlay.manual_upgrades) == (None, None, "evidence", {})
+
+
+def test_all_problems_are_told_at_once_each_with_its_line() -> None:
+    bad = b"""\
+# @exampel-file x
+# @default sometimes
+
+# @requird
+A=1
+
+# @required when=
+B=1
+
+# @generate hex:0
+C=
+
+# @required
+
+D=1
+# @optional
+E=1
+E=2
+# @live-file .env
+# @optional
+F=
+# @optional
+# G=1
+"""
+    with pytest.raises(RefusedError) as caught:
+        parse_overlay(bad, "app.env")
+    assert list(caught.value.lines) == [
+        "app.env:1: @exampel-file is no word for the head of an overlay",
+        "app.env:2: @default does not take 'sometimes'",
+        "app.env:4: @requird is no annotation",
+        "app.env:7: @required does not take 'when='",
+        "app.env:10: unknown generator 'hex:0'",
+        "app.env:13: @required belongs to no key",
+        "app.env:15: D has no annotation",
+        "app.env:17: E stands here and on line 18 as well",
+        "app.env:21: @live-file speaks of the whole file, not of F",
+        "app.env:23: G is commented out, so what is said of it is lost",
+    ]
+    assert caught.value.message == caught.value.lines[0]
+
+
+def test_the_hint_of_a_single_problem_says_what_to_write() -> None:
+    with pytest.raises(RefusedError) as caught:
+        parse_overlay(b"# @requird\nA=1\n", "app.env")
+    assert (caught.value.message, caught.value.hint) == ("app.env:1: @requird is no annotation", "Write @required")
+
+
+def test_what_compose_refuses_is_refused_with_its_place() -> None:
+    with pytest.raises(RefusedError, match=r"^app\.env:2:"):
+        parse_overlay(b'# @required\nA="1\n', "app.env")
+
+
+@pytest.mark.parametrize("word", DIRECTIVES)
+def test_a_directive_without_its_argument_is_a_problem(word: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        parse_overlay(f"# @{word}\n\n# @optional\nA=\n".encode(), "a.env")
+    assert caught.value.message.startswith(f"a.env:1: @{word} does not take")
+    assert f"@{word} " in caught.value.hint
+
+
+def test_a_stale_overlay() -> None:
+    example = Document.parse(b"REDIS_URL=\n# SESSION_SECRET=\nOLD=1\n", ".env.example")
+    found = [
+        (each.code, each.severity, each.key, each.line, each.message)
+        for each in stale(parse_overlay(GOOD, "app.env"), example)
+    ]
+    assert found == [
+        ("overlay-stale", "error", "MASTER_KEY", 12, ".env.example has no MASTER_KEY"),
+        (
+            "overlay-stale",
+            "error",
+            "SESSION_SECRET",
+            17,
+            "SESSION_SECRET depends on AUTH_MODE, which .env.example does not have",
+        ),
+        ("overlay-stale", "error", "OLD", 20, "OLD is said to be removed, and .env.example still has it"),
+    ]
+
+
+def test_an_overlay_that_fits_its_example_is_not_stale() -> None:
+    example = Document.parse(b"REDIS_URL=\nMASTER_KEY=\n# SESSION_SECRET=\nAUTH_MODE=local\n", ".env.example")
+    assert stale(parse_overlay(GOOD, "app.env"), example) == []

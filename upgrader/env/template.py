@@ -1,0 +1,41 @@
+"""Values made of other keys' values: `https://auth.{DOMAIN}`, and the password inside a URL."""
+
+from collections.abc import Callable
+from urllib.parse import quote, unquote, urlsplit
+
+from upgrader.env.vocabulary import TEMPLATE
+
+Values = Callable[[str], str | None]
+
+
+def expand(template: str, values: Values) -> str | None:
+    """The template with its `{KEY}`s filled in; None where one of them has no value.
+
+    Inside the user part of a URL a value is percent-encoded.
+    """
+    made, at = "", 0
+    for found in TEMPLATE.finditer(template):
+        value = shared(found[0][1:-1], values)
+        if not value:
+            return None
+        made += template[at : found.start()]
+        in_credentials = "://" in made and "/" not in made.partition("://")[2] and "@" in template[found.end() :]
+        made += quote(value, safe="") if in_credentials else value
+        at = found.end()
+    return made + template[at:]
+
+
+def shared(reference: str, values: Values) -> str | None:
+    """The value of `OTHER`, or of `OTHER#password`: the password inside a URL, decoded. None where there is none."""
+    key, _, part = reference.partition("#")
+    value = values(key)
+    return password_in(value) if value and part else value
+
+
+def password_in(url: str) -> str | None:
+    """The password inside a URL, percent-decoded."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return None
+    return unquote(password) if password else None
