@@ -9,7 +9,7 @@ from upgrader.demo.host import Installation
 from upgrader.demo.poller import Poller
 from upgrader.errors import StepError
 
-SIZE = 250_000_000
+SIZE = 1_000_000_000
 SHARE = 0.5
 BACKUP = "docker compose exec -T db pg_dump -U ledgerly ledgerly | gzip > ../backup.sql.gz"
 UPGRADE = f"git checkout --quiet {NEW} && docker compose up --detach --build"

@@ -20,7 +20,8 @@ from upgrader.playbook.load import Playbook, from_text
 from upgrader.steps.base import Context, Options, StepModel
 from upgrader.steps.kinds import KINDS
 from upgrader.steps.world import Scratch, World
-from upgrader.tools.shell import CancelledError, Command, Shell
+from upgrader.tools.conversation import CancelledError
+from upgrader.tools.shell import Command, Shell
 
 
 class Write(StepModel):

@@ -13,8 +13,9 @@ import pytest
 from tests.fixtures.engine import IMAGE, SERVE, Project, eventually, sh
 from upgrader.errors import RefusedError, StepError
 from upgrader.model.secret import Redactor
+from upgrader.tools.conversation import CancelledError
 from upgrader.tools.docker import Docker, NotOursError
-from upgrader.tools.shell import CancelledError, CommandFailedError, Shell
+from upgrader.tools.shell import CommandFailedError, Shell
 
 pytestmark = pytest.mark.docker
 
@@ -117,7 +118,8 @@ def test_what_is_not_there_is_none(busybox: str) -> None:
     assert docker.container("ut-dock-nothing") is None
     assert docker.image_id("upgrader-test/nothing:1") is None
     assert docker.image_size("upgrader-test/nothing:1") is None
-    assert docker.image_digests("upgrader-test/nothing:1") == ()
+    assert docker.image_digests(["upgrader-test/nothing:1"]) == {}
+    assert docker.image_ids([]) == {}
     assert docker.volume_size("ut-dock-nothing") is None
     assert docker.containers("ut-dock-nothing") == []
     assert docker.volumes("ut-dock-nothing") == []

@@ -9,7 +9,7 @@ from upgrader.engine.planner import verdicts
 from upgrader.errors import RefusedError, StoppedError
 from upgrader.model.plan import Plan
 from upgrader.steps.base import Context, Options
-from upgrader.tools.shell import CancelledError
+from upgrader.tools.conversation import CancelledError
 
 Tick = Callable[[str], None]
 
@@ -48,10 +48,11 @@ def _upgrade_plan(desk: Desk, options: Options, tick: Tick) -> tuple[Plan, Optio
         origin={"commit": head, "name": git.name_of(head), "branch": git.branch() or ""},
     )
     ctx = desk.planning("upgrade", options)
-    steps = verdicts(desk.procedure("upgrade"), ctx, tick)
-    plan = survey(ctx, steps, desk.playbook.name)
-    if not plan.refusals and nothing_to_do(ctx):
-        plan = replace(plan, nothing=True)
+    with ctx.world.looks.looking():
+        steps = verdicts(desk.procedure("upgrade"), ctx, tick)
+        plan = survey(ctx, steps, desk.playbook.name)
+        if not plan.refusals and nothing_to_do(ctx):
+            plan = replace(plan, nothing=True)
     return plan, options
 
 
@@ -59,7 +60,7 @@ def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> 
     from upgrader.steps.survey import rollback_plan as survey
 
     procedure = desk.procedure("rollback")
-    with _stoppable(desk):
+    with _stoppable(desk), ctx.world.looks.looking():
         plan = survey(ctx, verdicts(procedure, ctx, tick), desk.playbook.name)
     idle = {step.id for steps in procedure.values() for step in steps if not step.alters or step.uses == "command"}
     needed = {step.id for step in plan.steps if step.verdict == "needed"}

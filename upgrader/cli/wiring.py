@@ -162,6 +162,8 @@ class Desk:
         if not path.exists():
             return self
         playbook = from_frozen(path.read_text(encoding="utf-8"), KINDS, str(path))
+        if playbook.digest == self.playbook.digest:
+            return self
         return replace(self, playbook=playbook, app=_resolve(playbook, self.common, self.shell.redactor))
 
 

@@ -15,7 +15,7 @@ from upgrader.model.run import FORWARD_PHASES, Run
 from upgrader.model.secret import Redactor
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
-from upgrader.tools.shell import CancelledError
+from upgrader.tools.conversation import CancelledError
 
 Sink = Callable[[e.Event], None]
 Bind = Callable[[StepModel], StepModel]
@@ -127,7 +127,7 @@ class Engine:
             case Needed(why, before):
                 self.emit(e.StepStarted(step.id, phase, title, why, before))  # durable before the first effect
                 started = time.monotonic()
-                facts = self._apply(step, phase)
+                facts = self._apply(step, phase, ctx)
                 self.emit(e.StepFinished(step.id, facts, round(time.monotonic() - started, 3)))
 
     def _ready(self, step: StepModel) -> Context:
@@ -135,12 +135,16 @@ class Engine:
         return ctx.using(ctx.shell.reading(), lambda text: self.emit(e.Said(step.id, text)))
 
     def _check(self, step: StepModel, ctx: Context) -> Verdict:
-        return step.check(ctx)
+        with ctx.world.looks.looking():
+            return step.check(ctx)
 
-    def _apply(self, step: StepModel, phase: str) -> e.Facts:
+    def _apply(self, step: StepModel, phase: str, checked: Context) -> e.Facts:
         for attempt in range(1, step.attempts + 1):
             try:
-                return step.apply(self._acting(step))
+                ctx = self._acting(step)
+                if attempt == 1:
+                    ctx.world.recall(checked.world)  # what the check has just seen is what is acted on
+                return step.apply(ctx)
             except CancelledError:
                 self._cancelled(step)
             except TransientError as error:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -86,31 +87,23 @@ class Backup(StepModel):
                 ctx.say(f"the image of {container.service}, which does not run, is gone: it cannot be pinned")
             else:
                 seen[container.service] = ctx.world.docker.pin(container, ctx.run.id)
-        return list(seen.values())
+        digests = ctx.world.docker.image_digests(pin.image_id for pin in seen.values())
+        return [replace(pin, digests=digests.get(pin.image_id, ())) for pin in seen.values()]
 
     def _database(self, ctx: Context, root: Path, spec: DatabaseSpec) -> SavedDatabase:
         server, name = ctx.world.server(spec), ctx.world.database(spec)
-        info = server.require()
-        common: dict[str, Any] = {
-            "id": spec.id,
-            "service": spec.service,
-            "name": name,
-            "user": ctx.world.user(spec),
-            "server_version": info.version,
-            "oid": server.oid(name),
-            "ledger_sha256": ledger_digest(server, name),
-            "taken_at": ctx.now(),
-        }
-        if self.databases == "aside":
-            counts = server.row_counts(name)
-            return SavedDatabase(
-                **common,
-                method="aside",
-                aside=name_for(name, ctx.run.id, "aside"),
-                schema_sha256=server.schema_digest(name),
-                rows={table: count.count for table, count in counts.items()},
-                size=server.size(name),
-            )
+        with ctx.world.looks.looking():
+            common = self._known(ctx, spec, server)
+            if self.databases == "aside":
+                counts = server.row_counts(name)
+                return SavedDatabase(
+                    **common,
+                    method="aside",
+                    aside=name_for(name, ctx.run.id, "aside"),
+                    schema_sha256=ctx.world.schema_digest(spec),
+                    rows={table: count.count for table, count in counts.items()},
+                    size=server.size(name),
+                )
         ctx.say(f"dumping {name} ({size(server.size(name))})")
         started = time.monotonic()
         archive = root / "databases" / f"{spec.id}.dump"
@@ -128,6 +121,20 @@ class Backup(StepModel):
             size=server.size(name),
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def _known(self, ctx: Context, spec: DatabaseSpec, server: Server) -> dict[str, Any]:
+        """What every restore point notes of a database."""
+        name = ctx.world.database(spec)
+        return {
+            "id": spec.id,
+            "service": spec.service,
+            "name": name,
+            "user": ctx.world.user(spec),
+            "server_version": server.require().version,
+            "oid": server.oid(name),
+            "ledger_sha256": ledger_digest(server, name),
+            "taken_at": ctx.now(),
+        }
 
     def _globals(self, server: Server, root: Path, spec: DatabaseSpec) -> SavedFile:
         path = root / "databases" / f"{spec.id}.globals.sql"

@@ -7,7 +7,7 @@ from upgrader.errors import StepError
 from upgrader.model.duration import duration
 from upgrader.steps.base import Context
 from upgrader.tools.compose_model import Model
-from upgrader.tools.shell import CancelledError
+from upgrader.tools.conversation import CancelledError
 
 PATIENCE = 180.0
 """Seconds that a service gets to become what others wait for."""

@@ -76,7 +76,8 @@ def _commits(ctx: Context) -> tuple[str, str]:
 
 def _going_back(ctx: Context) -> dict[str, str]:
     way = Way(ctx)
-    images = {pin.service: pin.image_id for pin in way.point.pins if ctx.world.docker.image_id(pin.image_id)}
+    here = ctx.world.docker.image_ids(pin.image_id for pin in way.point.pins)
+    images = {pin.service: pin.image_id for pin in way.point.pins if here[pin.image_id]}
     old, new = (
         (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
     )

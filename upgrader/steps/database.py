@@ -164,7 +164,7 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
     copy = kept_copy(ctx, spec)
     if copy and ctx.options.data == "auto" and _nobody_wrote(way) and server.is_complete(copy):
         return "copy"  # failed migrations may have changed rows without a trace in schema or ledger
-    if ctx.options.data != "restore" and same_schema(server, name, saved):
+    if ctx.options.data != "restore" and same_schema(ctx, spec, saved):
         return "untouched"
     # whether the rows really fit the old schema is found out by database.stage
     if ctx.options.data == "keep":
@@ -190,9 +190,10 @@ def kept_copy(ctx: Context, spec: DatabaseSpec) -> str:
     return str(told.get("copies", {}).get(spec.id, ""))
 
 
-def same_schema(server: Server, name: str, saved: SavedDatabase) -> bool:
+def same_schema(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase) -> bool:
     """Whether neither the schema nor the migrator's ledger has moved since the restore point."""
-    return server.schema_digest(name) == saved.schema_sha256 and ledger_digest(server, name) == saved.ledger_sha256
+    server, name = ctx.world.server(spec), ctx.world.database(spec)
+    return ledger_digest(server, name) == saved.ledger_sha256 and ctx.world.schema_digest(spec) == saved.schema_sha256
 
 
 def _aside(server: Server, name: str, saved: SavedDatabase) -> "str | Refused":

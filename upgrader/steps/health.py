@@ -11,6 +11,7 @@ from upgrader.model.duration import duration
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.images import image_ids
 from upgrader.steps.way import Way
 from upgrader.tools import http
 from upgrader.tools.compose_model import Model
@@ -67,7 +68,7 @@ class Health(StepModel):
                     lines=_evidence(ctx, containers),
                 )
             if ctx.shell.tick and ctx.shell.tick():
-                from upgrader.tools.shell import CancelledError
+                from upgrader.tools.conversation import CancelledError
 
                 raise CancelledError
             time.sleep(INTERVAL)
@@ -86,7 +87,7 @@ def _images(ctx: Context) -> dict[str, str | None]:
     if not ctx.run.touched("compose.up"):
         return {}
     model = _model(ctx)
-    return {name: ctx.world.docker.image_id(model.image_of(name)) for name in model.services}
+    return image_ids(ctx, model, model.services)
 
 
 def _model(ctx: Context) -> Model:
@@ -102,16 +103,11 @@ def troubles(ctx: Context, containers: list[Container], images: Mapping[str, str
         for c in containers
         if c.number == 1 or c.service not in {x.service for x in containers if x.number == 1}
     }
-    shots = model.one_shots()
+    shots, migrating = model.one_shots(), ctx.world.migrating_in(model)
     for name in sorted(expected & set(model.services)):
         container = by_service.get(name)
         if name in shots:
-            if (
-                container
-                and container.state == "exited"
-                and container.exit_code != 0
-                and name != ctx.world.migrate_service
-            ):
+            if container and container.state == "exited" and container.exit_code != 0 and name != migrating:
                 yield f"{name} exited with status {container.exit_code}"
         elif container is None:
             yield f"{name} has no container"

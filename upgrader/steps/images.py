@@ -1,5 +1,6 @@
 """Images: pulled and built while the old version serves, and put back from their pins."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from upgrader.model.duration import plural
@@ -18,14 +19,16 @@ def built(model: Model) -> list[str]:
 def pulled(ctx: Context, model: Model) -> list[str]:
     """Services whose image comes from a registry and is not here, or whose image's name changes."""
     makes = {model.image_of(name) for name in built(model)}
-    wanted = []
-    for name, service in model.services.items():
-        image = model.image_of(name)
-        if service.build or image in makes:
-            continue
-        if ctx.world.docker.image_id(image) is None:
-            wanted.append(name)
-    return sorted(wanted)
+    needed = {name: model.image_of(name) for name, service in model.services.items() if not service.build}
+    here = ctx.world.docker.image_ids(image for image in needed.values() if image not in makes)
+    return sorted(name for name, image in needed.items() if image in here and here[image] is None)
+
+
+def image_ids(ctx: Context, model: Model, services: Iterable[str]) -> dict[str, str | None]:
+    """The id of the image that each service's image name means now; None where there is none."""
+    names = {service: model.image_of(service) for service in services}
+    ids = ctx.world.docker.image_ids(names.values())
+    return {service: ids[name] for service, name in names.items()}
 
 
 class ComposePull(StepModel):
@@ -63,14 +66,14 @@ class ComposeBuild(StepModel):
         services = built(model)
         if not services:
             return Satisfied("the app builds none")
-        before = {name: ctx.world.docker.image_id(model.image_of(name)) for name in services}
+        before = image_ids(ctx, model, services)
         return Needed(f"{plural(len(services), 'image')}: {', '.join(services)}", {"images": before})
 
     def apply(self, ctx: Context) -> Facts:
         model = ctx.world.model if not ctx.planning else ctx.world.target_model
         services = built(model)
         ctx.world.compose.build(services)
-        return {"images": {name: ctx.world.docker.image_id(model.image_of(name)) for name in services}}
+        return {"images": image_ids(ctx, model, services)}
 
 
 class ImagesRestore(StepModel):
@@ -83,21 +86,23 @@ class ImagesRestore(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         point, docker = Way(ctx).point, ctx.world.docker
-        now = {pin.service: docker.image_id(pin.image) for pin in point.pins}
+        ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
+        now = {pin.service: ids[pin.image] for pin in point.pins}
         wrong = [pin.service for pin in point.pins if now[pin.service] != pin.image_id]
         if not wrong:
             return Satisfied("their names are right")
-        lost = [pin.service for pin in point.pins if docker.image_id(pin.image_id) is None]
+        lost = [pin.service for pin in point.pins if ids[pin.image_id] is None]
         how = f"; {', '.join(lost)} pruned since, to be built again" if lost else ""
         return Needed(f"{', '.join(wrong)}{how}", {"images": now})
 
     def apply(self, ctx: Context) -> Facts:
         point, docker, model = Way(ctx).point, ctx.world.docker, Way(ctx).model
         lost: list[Pin] = []
+        ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
         for pin in point.pins:
-            if docker.image_id(pin.image_id) is None:
+            if ids[pin.image_id] is None:
                 lost.append(pin)
-            elif docker.image_id(pin.image) != pin.image_id:
+            elif ids[pin.image] != pin.image_id:
                 docker.tag(pin.image_id, pin.image)
         names = {model.image_of(pin.service) for pin in lost if pin.service in model.services}
         # one service may run what another builds

@@ -88,9 +88,7 @@ def fingerprint(ctx: Context) -> str:
         "model": hashlib.sha256(json.dumps(world.model.raw, sort_keys=True).encode()).hexdigest(),
         "containers": sorted((c.name, c.id, c.image_id, c.state) for c in world.containers if not c.oneoff),
         "databases": {spec.id: world.server(spec).oid(world.database(spec)) for spec in ctx.app.databases.values()},
-        "schemas": {
-            spec.id: world.server(spec).schema_digest(world.database(spec)) for spec in ctx.app.databases.values()
-        },
+        "schemas": {spec.id: world.schema_digest(spec) for spec in ctx.app.databases.values()},
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -282,13 +280,14 @@ _WORDS = {
 
 def _pinned(ctx: Context) -> list[ImageChange]:
     docker, point = ctx.world.docker, Way(ctx).point
-    now = {pin.service: docker.image_id(pin.image) or "" for pin in point.pins}
+    ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
+    now = {pin.service: ids[pin.image] or "" for pin in point.pins}
     return [
         ImageChange(
             pin.service,
             now[pin.service][:19],
             pin.image_id[:19],
-            "pinned" if docker.image_id(pin.image_id) else "build",
+            "pinned" if ids[pin.image_id] else "build",
         )
         for pin in point.pins
         if now[pin.service] != pin.image_id

@@ -17,9 +17,11 @@ def to_swap(ctx: Context, old: Model, new: Model, files: list[str], images: Mapp
     shots = new.one_shots()
     differences = changed(old, new)
     mounted = mounted_files(ctx.world.git.top, new, files)
+    named = ctx.world.docker.image_ids(new.image_of(name) for name in new.services if not images.get(name))
+    migrating = ctx.world.migrating_in(new)
     found: dict[str, str] = {}
     for name in new.order():
-        if name == ctx.world.migrate_service:
+        if name == migrating:
             continue
         container = ctx.world.running(name)
         if name in shots:
@@ -31,7 +33,7 @@ def to_swap(ctx: Context, old: Model, new: Model, files: list[str], images: Mapp
             found[name] = differences[name]
         elif name in mounted:
             found[name] = f"{mounted[name]} changed"
-        elif why := outdated(container, new, name, images.get(name) or ctx.world.docker.image_id(new.image_of(name))):
+        elif why := outdated(container, new, name, images.get(name) or named[new.image_of(name)]):
             found[name] = why
     return found
 

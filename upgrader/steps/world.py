@@ -25,7 +25,7 @@ from upgrader.tools.compose import Compose
 from upgrader.tools.compose_model import Model, Variable
 from upgrader.tools.docker import Container, Docker, EngineInfo
 from upgrader.tools.git import Git
-from upgrader.tools.postgres import Server
+from upgrader.tools.postgres import Looks, Server
 from upgrader.tools.shell import Shell
 
 EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
@@ -92,10 +92,15 @@ class World:
     run: Run
     options: Options
     scratch: Scratch = field(compare=False, repr=False)
+    looks: Looks = field(default_factory=Looks, compare=False, repr=False)
 
     def using(self, shell: Shell) -> "World":
         """The same world through another shell, nothing cached."""
         return replace(self, shell=shell)
+
+    def recall(self, other: "World") -> None:
+        """Take over what another one has read of the same world: it holds still."""
+        self.__dict__.update({name: value for name, value in other.__dict__.items() if name in _READ})
 
     # --- tools
 
@@ -116,7 +121,7 @@ class World:
         container = self.running(spec.service)
         if container is None:
             raise self._absent(spec.service)
-        return Server(replace(self.shell, say=None), container.name, self.user(spec), self.run.id)
+        return Server(replace(self.shell, say=None), container.name, self.user(spec), self.run.id, self.looks)
 
     def _absent(self, service: str) -> RefusedError:
         found = next((c for c in self.containers if c.service == service and not c.oneoff), None)
@@ -185,6 +190,16 @@ class World:
     @cached_property
     def env_bytes(self) -> bytes:
         return self.env_path.read_bytes() if self.env_path.exists() else b""
+
+    def schema_digest(self, spec: DatabaseSpec) -> str:
+        """The digest of the database's schema; a dump of it takes a while, so there is one."""
+        if spec.id not in self._schemas:
+            self._schemas[spec.id] = self.server(spec).schema_digest(self.database(spec))
+        return self._schemas[spec.id]
+
+    @cached_property
+    def _schemas(self) -> dict[str, str]:
+        return {}
 
     def data_services(self) -> set[str]:
         """Services that are databases: never stopped as writers."""
@@ -351,12 +366,24 @@ class World:
     @cached_property
     def migrate_service(self) -> str:
         """The one-shot that migrates, at the target; empty when there is none."""
+        return self.migrating_in(self.target_model)
+
+    def migrating_in(self, model: Model) -> str:
+        """The one-shot that migrates in a version with this model; empty when there is none."""
         if self.app.migrations.service:
-            return self.app.migrations.service if self.app.migrations.service in self.target_model.services else ""
-        shots = sorted(self.target_model.one_shots())
+            return self.app.migrations.service if self.app.migrations.service in model.services else ""
+        shots = sorted(model.one_shots())
         likely = [name for name in shots if "migrat" in name.lower()]
         return (likely or [""])[0]
 
     @cached_property
     def migrations(self) -> Migrations:
         return judge(self)
+
+
+_READ = {name for name, value in vars(World).items() if isinstance(value, cached_property)} - {
+    "git",
+    "docker",
+    "compose",
+}
+"""What is read once; the tools are not, they work through the shell of their own world."""

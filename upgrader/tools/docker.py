@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -20,6 +20,7 @@ LOG_LINES = 100_000
 """How much of a container's log is kept, counted from its end."""
 
 _QUICK = 60.0
+_NO_IMAGE = re.compile(r"No such image: (\S+)", re.IGNORECASE)
 _MISSING = re.compile(r"no such (container|image|volume|object)", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect|dial (unix|tcp)", re.IGNORECASE)
 _DENIED = "permission denied"
@@ -203,18 +204,36 @@ class Docker:
         return replace(self.shell, lock=None, read_only=False, log=log, say=say)
 
     def image_id(self, ref: str) -> str | None:
-        found = self._inspect("image", [ref])
-        return str(found[0]["Id"]) if found else None
+        return self.image_ids([ref])[ref]
+
+    def image_ids(self, refs: Iterable[str]) -> dict[str, str | None]:
+        """The id of each image by the name or id that was asked for; None where there is no such image."""
+        wanted = sorted(set(refs))
+        if not wanted:
+            return {}
+        result = self._attempt("image", "inspect", "--format", "{{.Id}}", *wanted)
+        if not result.ok and not _MISSING.search(result.err):
+            raise self._failed(result, "docker image inspect")
+        named = {match[1] for match in _NO_IMAGE.finditer(result.err)}
+        lost = {ref for ref in wanted if ref in named or f"{ref}:latest" in named}
+        found = result.out.split()
+        if len(found) + len(lost) != len(wanted) and len(wanted) > 1:
+            # it names what it lacks in a form of its own (`docker.io/library/app` is `app`): one by one, then
+            return {ref: self.image_id(ref) for ref in wanted}
+        # it answers in the order of the question
+        ids = iter(found)
+        return {ref: None if ref in lost else next(ids, None) for ref in wanted}
 
     def image_size(self, ref: str) -> int | None:
         """In bytes, layers shared with other images included; None when there is no such image."""
         found = self._inspect("image", [ref])
         return int(found[0]["Size"]) if found else None
 
-    def image_digests(self, ref: str) -> tuple[str, ...]:
-        """The repository digests that the image was pulled by; none for an image built here."""
-        found = self._inspect("image", [ref])
-        return tuple(found[0].get("RepoDigests") or ()) if found else ()
+    def image_digests(self, ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """By image id: the repository digests that it was pulled by; none for an image built here."""
+        wanted = sorted(set(ids))
+        found = self._inspect("image", wanted) if wanted else []
+        return {str(image["Id"]): tuple(image.get("RepoDigests") or ()) for image in found}
 
     def tag(self, image_id: str, ref: str) -> None:
         self._change("tag", image_id, ref, label=f"tagging {ref}")
@@ -238,9 +257,7 @@ class Docker:
         """Keep the image that the container runs, whatever its tag has come to mean since."""
         tag = self.pin_name(container.project, container.service, point_id)
         self.tag(container.image_id, tag)
-        return Pin(
-            container.service, container.image_id, container.image_ref, tag, self.image_digests(container.image_id)
-        )
+        return Pin(container.service, container.image_id, container.image_ref, tag)
 
     def attempt_exec(self, container: str, argv: Sequence[str], **options: Unpack[ExecOptions]) -> Result:
         """Run a program in a running container; reports how it ended.

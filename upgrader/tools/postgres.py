@@ -9,12 +9,14 @@ from upgrader.tools.postgres_archives import DumpResult
 from upgrader.tools.postgres_carry import Carrying, CarryResult
 from upgrader.tools.postgres_catalog import Description, RowCount
 from upgrader.tools.postgres_client import ServerInfo, Session
+from upgrader.tools.postgres_looks import Looks
 from upgrader.tools.postgres_sql import name_for
 
 __all__ = [
     "CarryResult",
     "Description",
     "DumpResult",
+    "Looks",
     "RowCount",
     "Server",
     "ServerInfo",

@@ -7,10 +7,11 @@ import io
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
+from upgrader.tools.postgres_looks import Looks
 from upgrader.tools.postgres_sql import LONGEST, MAINTENANCE, literal
 from upgrader.tools.shell import Command, Result, Shell
 
@@ -79,6 +80,7 @@ class Client:
     container: str
     user: str
     run: str
+    looks: Looks = field(default_factory=Looks, compare=False, repr=False)
 
     @property
     def application(self) -> str:
@@ -89,7 +91,7 @@ class Client:
         """Wait up to `patience` seconds until the server answers; raises RefusedError saying why it does not."""
         deadline = time.monotonic() + patience
         while True:
-            result = self.shell.attempt(self.psql("SHOW server_version; SHOW listen_addresses;", timeout=20))
+            result = self._told("SHOW server_version; SHOW listen_addresses;", MAINTENANCE, timeout=20)
             late = time.monotonic() >= deadline
             # while it initialises, the official image runs a first server that listens on the socket alone
             if result.ok and ((lines := result.out.split("\n"))[1] or late):
@@ -100,10 +102,22 @@ class Client:
 
     def query(self, sql: str, database: str = MAINTENANCE) -> list[list[str]]:
         """The rows of all statements of `sql` as text, NULL as an empty one; `sql` must change nothing."""
-        return rows_of(self.attempt(self.psql(sql, database), "reading").out)
+        result = self._told(sql, database)
+        if not result.ok:
+            raise self.failure(result, "reading")
+        return rows_of(result.out)
+
+    def _told(self, sql: str, database: str, timeout: float | None = None) -> Result:
+        """Ask within what is open already, or in a program of its own, whose word is final."""
+        start = replace(self.psql("", database, timeout=timeout), stdin=None)
+        answer = self.looks.ask(self.shell, start, f"{self.user}@{self.container}", database, sql)
+        if answer is not None:
+            return Result(start, 0, answer, "", 0.0)
+        return self.shell.attempt(self.psql(sql, database, timeout=timeout))
 
     def execute(self, sql: str, database: str = MAINTENANCE) -> list[list[str]]:
         """Run `sql`, each statement in a transaction of its own; the first that fails raises StepError."""
+        self.looks.end()
         return rows_of(self.attempt(self.psql(sql, database, changes=True), "changing").out)
 
     def sessions(self, database: str) -> list[Session]:

@@ -124,6 +124,10 @@ class Databases(Catalog):
         """
         if is_making(staged):
             raise RefusedError(f"{staged} is not whole", "Restore again")
+        with self.looks.looking():
+            self._swap(current, staged, aside, staged_oid)
+
+    def _swap(self, current: str, staged: str, aside: str, staged_oid: int | None) -> None:
         there = {current, staged, aside}.intersection(self.databases())
         if current in there and self._swapped(current, staged_oid, there, aside, staged):
             self.let_in(current)

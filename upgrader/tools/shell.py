@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from upgrader.errors import StepError
 from upgrader.model.secret import Redactor
+from upgrader.tools.conversation import CancelledError, Conversation
 
 SPOOL = ".spool"
 TIMED_OUT = 124
@@ -84,10 +85,6 @@ class CommandFailedError(StepError):
 
 class ReadOnlyError(RuntimeError):
     """A bug: a step's check tried to change something."""
-
-
-class CancelledError(Exception):
-    """The person insisted: the running program was told to stop."""
 
 
 Say = Callable[[str], None]
@@ -165,6 +162,30 @@ class Shell:
             result = Result(command, code, text, "" if same else _text(err), time.monotonic() - started)
         self._remember(result, spool)
         return result
+
+    def converse(self, command: Command) -> Conversation | None:
+        """Start a program that reads what it is asked on its stdin; None where it cannot even start. Close it."""
+        import sh
+
+        try:
+            program = sh.Command(command.argv[0])
+        except sh.CommandNotFound:
+            return None
+        theirs, ours = os.pipe()
+        out = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the conversation
+        with os.fdopen(theirs, "rb") as stdin, open(os.devnull, "wb") as nowhere:
+            process = program(
+                *command.argv[1:],
+                _in=stdin,
+                _out=out,
+                _err=nowhere,
+                _env=self._environment(command),
+                _new_session=True,
+                _bg=True,
+                _bg_exc=False,
+                _return_cmd=True,
+            )
+        return Conversation(process.is_alive, lambda: _stop(process), ours, out, self.tick, self.spent)
 
     def _spool(self, command: Command) -> Path | None:
         """Where the output goes. An orphan of ours must keep a place to write to, hence a named file."""
