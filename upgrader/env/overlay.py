@@ -41,6 +41,10 @@ class Overlay:
     default: Default = "evidence"
     manual_upgrades: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
+    def speaks_of(self, example: str) -> bool:
+        """Whether it was written for the example at this path, as git names it."""
+        return self.example in {None, example}
+
 
 def parse_overlay(data: bytes, path: str) -> Overlay:
     """Read a whole overlay. Raises RefusedError with all its problems, each as `path:line: message`."""
@@ -65,7 +69,7 @@ def parse_overlay(data: bytes, path: str) -> Overlay:
 
 def stale(overlay: Overlay, example: Document) -> list[Finding]:
     """What the overlay says of keys that the example does not have, or still has though it says they are gone."""
-    known = {entry.key for entry in example.entries} | {each.key for each in example.disabled if not each.prose}
+    known = {entry.key for entry in example.entries} | {disabled.key for disabled in example.disabled}
     return [
         Finding("overlay-stale", "error", message, hint, key, overlay.path, overlay.document.lines_of(key)[-1])
         for key, said in overlay.said.items()
