@@ -9,10 +9,12 @@ from upgrader.env.formats.commands import command_for
 from upgrader.env.gate.changes import Changes, Setting
 from upgrader.env.generate import GeneratorError, check_generator
 
+NOTHING = "No settings changed.\n"
+
 
 def render(changes: Changes) -> str:
-    parts = [*_required(changes), *_renamed(changes), *_removed(changes), *_defaults(changes)]
-    return "\n".join(parts) + "\n" if parts else "No settings changed.\n"
+    sections = [list(section(changes)) for section in (_required, _renamed, _removed, _defaults)]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n" if any(sections) else NOTHING
 
 
 def _required(changes: Changes) -> Iterator[str]:
@@ -56,7 +58,7 @@ def _value(setting: Setting) -> str:
     if setting.human:
         return f"{_text(setting.human)}."
     if setting.value is not None:
-        return "the one below fits everyone."
+        return "the one below."
     return "yours; nobody else can know it."
 
 
@@ -77,20 +79,20 @@ def _shape(generator: str) -> str:
 
 def _renamed(changes: Changes) -> Iterator[str]:
     if changes.renamed:
-        yield from ("", "## Renamed settings", "", "Copy the value, keep the old line until the upgrade is done.", "")
+        yield from ("## Renamed settings", "", "Copy the value, keep the old line until the upgrade is done.", "")
         yield from ("| old | new |", "| --- | --- |")
         yield from (f"| `{old}` | `{new}` |" for old, new in changes.renamed)
 
 
 def _removed(changes: Changes) -> Iterator[str]:
     if changes.removed:
-        yield from ("", "## Removed settings", "")
+        yield from ("## Removed settings", "")
         yield from (f"- `{key}`" + (f": {_text(why)}" if why else "") for key, why in changes.removed)
 
 
 def _defaults(changes: Changes) -> Iterator[str]:
     if changes.defaults:
-        yield from ("", "## Changed defaults", "", "An installation that sets these keeps its own values.", "")
+        yield from ("## Changed defaults", "", "An installation that sets these keeps its own values.", "")
         yield from ("| setting | was | is |", "| --- | --- | --- |")
         yield from (f"| `{each.key}` | {_cell(each.before)} | {_cell(each.after)} |" for each in changes.defaults)
 
@@ -103,5 +105,12 @@ def _cell(value: str | None) -> str:
 
 
 def _text(text: str) -> str:
-    """On one line and without what Markdown would take for its own."""
-    return re.sub(r"([<>*_\[\]])", r"\\\1", re.sub(r"\s+", " ", text)).strip().rstrip(".")
+    """On one line, and outside of code without what Markdown would take for its own."""
+    pieces = re.sub(r"\s+", " ", text).strip().rstrip(".").split("`")
+    if len(pieces) % 2 == 0:
+        return "'".join(map(_escaped, pieces))
+    return "`".join(piece if index % 2 else _escaped(piece) for index, piece in enumerate(pieces))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[<>*\[\]\\]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)

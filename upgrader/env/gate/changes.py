@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from upgrader.env import evidence
 from upgrader.env.annotations import When
 from upgrader.env.decide import Decision
+from upgrader.env.decorators import is_divider
 from upgrader.env.document import Entry
-from upgrader.env.gate.comparison import Comparison, prose
+from upgrader.env.gate.comparison import Comparison
 from upgrader.env.gate.published import what_is_published
 from upgrader.env.gate.required import is_required
 
 _EXAMPLE_SUFFIX = re.compile(r"[._-](?:example|sample|dist|template|tpl|default)$")
-_SENTENCES = 240
+_LONGEST = 240  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,11 @@ def _source(pair: Comparison, decided: Decision | None, entry: Entry) -> str | N
 
 
 def _about(entry: Entry) -> str:
-    """The comment above the key, as far as it is a text and no headline or command."""
-    text = " ".join(line for line in prose(entry) if re.search(r"[a-z]{2}", line))
-    return text if len(text) <= _SENTENCES else text[: _SENTENCES - 1].rsplit(" ", 1)[0] + " …"
+    """The comment above the key as a text, without rulers and headlines, and no longer than a reader stands."""
+    below = max((index + 1 for index, line in enumerate(entry.comments) if is_divider(line)), default=0)
+    lines = [line for line in entry.comments[below:] if not line.startswith("@") and re.search(r"[a-z]{2}", line)]
+    text = " ".join(lines)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rsplit(" ", 1)[0] + " …"
 
 
 def _renamed(pair: Comparison) -> tuple[tuple[str, str], ...]:

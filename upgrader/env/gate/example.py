@@ -58,7 +58,7 @@ def _refusals(pair: Comparison) -> Iterator[Finding]:
             hint = "Comment the line out, or mend it; Compose refuses the whole file as it is"
             yield Finding("example-refused", "error", text, hint, "", error.path, error.line)
     for broken in pair.new.broken_compose:
-        path, line, reason = place_in(broken)
+        path, line, reason = place_in(broken.message)
         if path not in conflicts:
             text = f"This Compose file cannot be read: {reason}"
             yield Finding("compose-refused", "error", text, "Try: docker compose config --quiet", "", path, line)

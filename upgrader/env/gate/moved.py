@@ -81,7 +81,8 @@ def _gone(pair: Comparison, entry: Entry) -> Iterator[Finding]:
     read = next((each for each in pair.new.references.references if each.name == key), None)
     still = f", though {read.file} reads it on line {read.line}" if read else ""
     text = f"{key} is gone from the example{still}; nothing says whether it was renamed, replaced or dropped"
-    hint = f'Write # @renamed-from {key} above its successor, or # @removed "reason" for it in the overlay'
+    heir = next((each.key for each in pair.decisions.values() if each.source == key), "its successor")
+    hint = f'Write # @renamed-from {key} above {heir}, or # @removed "reason" for it in the overlay'
     place = pair.place_of_removed(key)
     yield Finding("removed-key", "warning" if read else "error", text, hint, key, pair.new.example.path, place)
 

@@ -37,7 +37,7 @@ _FAKE = re.compile(
 _MARKED = re.compile(r"example|placeholder|x{6,}|\*{3,}|<|(.)\1{5,}|1234567890|abcdefghij", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
-_WORD = re.compile(r"[a-z]{8,}|[A-Z]{8,}")
+_LONG_WORD = re.compile(r"[a-z]{10,}|[A-Z]{10,}")
 _KNOWN_PREFIX = re.compile(r"(base64:|[a-z0-9-]{1,12}:)")
 _BITS_PER_CHARACTER = {"hex": 3.0, "random": 3.7}
 
@@ -73,9 +73,16 @@ def _looks_random(value: str) -> bool:
         bool(_RANDOM.fullmatch(value))
         and any(each.isdigit() for each in value)
         and any(each.isalpha() for each in value)
-        and not _WORD.search(value)
+        and not _is_phrase(value)
         and _entropy(value) >= _BITS_PER_CHARACTER["random"]
     )
+
+
+def _is_phrase(value: str) -> bool:
+    """`my-very-long-key-of-the-2nd-kind`, or a word longer than chance makes them."""
+    pieces = re.split(r"[-_]", value)
+    words = len(pieces) > 1 and all(piece.isalpha() or len(piece) <= 4 for piece in pieces)
+    return words or bool(_LONG_WORD.search(value))
 
 
 def _entropy(text: str) -> float:

@@ -9,6 +9,7 @@ from upgrader.env.annotations import Annotations, said_in
 from upgrader.env.compose_text import read_references
 from upgrader.env.document import Document, Entry, EnvSyntaxError
 from upgrader.env.finding import Finding
+from upgrader.env.overlay import Overlay, parse_overlay
 from upgrader.env.references import References
 from upgrader.errors import RefusedError
 
@@ -56,8 +57,15 @@ class Release:
 
     @property
     def annotation_problems(self) -> tuple[Finding, ...]:
-        """Of the example and of the overlay."""
-        return (*self._said[1], *self._overlaid[1])
+        return tuple(self._said[1])
+
+    @property
+    def policy(self) -> Overlay | None:
+        return self._policy[0]
+
+    @property
+    def broken_overlay(self) -> RefusedError | None:
+        return self._policy[1]
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
@@ -75,15 +83,7 @@ class Release:
 
     @cached_property
     def all_said(self) -> Mapping[str, Annotations]:
-        return {**self._said[0], **self._overlaid[0]}
-
-    @property
-    def overlay_document(self) -> Document | None:
-        return self._overlay[0] if self._overlay else None
-
-    @property
-    def overlay_refusals(self) -> tuple[EnvSyntaxError, ...]:
-        return self._overlay[1] if self._overlay else ()
+        return {**self._said[0], **(self.policy.said if self.policy else {})}
 
     @cached_property
     def _document(self) -> tuple[Document, tuple[EnvSyntaxError, ...]]:
@@ -110,12 +110,13 @@ class Release:
             return read_references(files), (*broken, error)
 
     @cached_property
-    def _overlay(self) -> tuple[Document, tuple[EnvSyntaxError, ...]] | None:
-        return read_leniently(self.overlay) if self.overlay else None
-
-    @cached_property
-    def _overlaid(self) -> tuple[Mapping[str, Annotations], list[Finding]]:
-        return said_in(self._overlay[0]) if self._overlay else ({}, [])
+    def _policy(self) -> tuple[Overlay | None, RefusedError | None]:
+        if self.overlay is None:
+            return None, None
+        try:
+            return parse_overlay(self.overlay.data, self.overlay.path), None
+        except RefusedError as error:
+            return None, error
 
 
 def read_leniently(source: Source) -> tuple[Document, tuple[EnvSyntaxError, ...]]:
@@ -131,10 +132,10 @@ def read_leniently(source: Source) -> tuple[Document, tuple[EnvSyntaxError, ...]
     return Document.parse(b"", source.path), tuple(refusals)
 
 
-def place_in(error: RefusedError) -> tuple[str, int, str]:
+def place_in(message: str) -> tuple[str, int, str]:
     """File, line and reason of a message that begins with `file:line:column: `."""
-    found = re.match(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?: (?P<reason>.*)", error.message, re.DOTALL)
-    return (found["file"], int(found["line"]), found["reason"]) if found else ("", 0, error.message)
+    found = re.match(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?: (?P<reason>.*)", message, re.DOTALL)
+    return (found["file"], int(found["line"]), found["reason"]) if found else ("", 0, message)
 
 
 def _without(data: bytes, line: int) -> bytes:

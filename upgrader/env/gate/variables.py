@@ -52,15 +52,18 @@ def _is_read_before(pair: Comparison, name: str, severity: Severity) -> bool:
 
 
 def _differs(pair: Comparison, name: str, references: list[Reference]) -> Iterator[Finding]:
-    entry = pair.new.entries.get(name)
+    new = pair.new
+    entry = new.entries.get(name)
     value = entry.value if entry else None
-    if not value or evidence.is_placeholder(value) or "$" in value:
+    if not entry or not value or evidence.is_placeholder(value) or "$" in value:
         return
     for each in references:
         if not each.operator.endswith("-") or "$" in each.word or each.word == value or not each.word:
             continue
         known = {(old.name, old.word) for old in pair.old.references.references} if pair.old else set()
-        if entry and pair.is_as_before(entry) and (name, each.word) in known:
+        if pair.is_as_before(entry) and (name, each.word) in known:
+            continue
+        if new.said(name) or re.search(rf"(?<!\w){re.escape(each.word)}(?!\w)", " ".join(entry.comments)):
             continue
         shown = "" if evidence.is_secret(name) else f": {each.word!r} here, {value!r} in the example"
         text = f"Compose's default for {name} is not the example's{shown}"
