@@ -7,7 +7,7 @@ from typing import Literal
 _QUOTED = r"""(?:"(?:\\"|[^"])*"|'(?:\\'|[^'])*'|`(?:\\`|[^`])*`)"""
 _NAME = re.compile(r"@(?P<name>[A-Za-z][^\s=()#@]*)")
 _VALUE = re.compile(rf"{_QUOTED}|[^\s#(]+")
-_WORD = re.compile(rf"(?:{_QUOTED}|[^\s\"'`])+|\S+")
+_WORD = re.compile(rf"(?:(?<=[\s:=(,]){_QUOTED}|\S)+")  # the apostrophe of don't begins no quote
 _STRAY = re.compile(rf"(?!@[A-Za-z]|\#)(?:{_WORD.pattern})")
 _DIVIDER = re.compile(r"[-=*#]{3,}")
 _SPACE = re.compile(r"\s*")
