@@ -94,6 +94,8 @@ def test_completion_completes(shell: str, tmp_path: Path) -> None:
     assert {"upgrade", "rollback", "playbook", "status"} <= set(complete(shell, "upgrader ", tmp_path))
     assert complete(shell, "upgrader roll", tmp_path) == ["rollback"]
     assert set(complete(shell, "upgrader upgrade --on", tmp_path)) == {"--online"}
+    for command in ("upgrade", "plan", "doctor"):
+        assert complete(shell, f"upgrader {command} --tr", tmp_path) == ["--trust-playbook"]
     assert set(complete(shell, "upgrader upgrade --output p", tmp_path)) == {"plain"}
     assert "rytask" in complete(shell, "upgrader plan --playbook ry", tmp_path)
 

@@ -183,7 +183,7 @@ extends: ledgerly
 change:
   upgrade:
     - after: backup
-      add: {id: own, uses: command, run: [touch, WITNESS]}
+      add: {id: own, uses: command, title: Mark the day, run: [touch, WITNESS]}
 hooks:
   - {when: before prepare, run: [touch, WITNESS]}
 """
@@ -226,4 +226,19 @@ def test_a_playbook_from_upstream_that_is_trusted(serving: Installation, upstrea
         message="needs an answer and there is no terminal|not in its history",
         hint="--yes|--to TAG",
     )
+    assert not upstream_playbook.exists()
+
+
+def test_looking_takes_the_same_word_for_a_playbook_from_upstream(
+    serving: Installation, upstream_playbook: Path
+) -> None:
+    """What would be refused for its commands can be planned with and looked at before anybody upgrades."""
+    untold = "in a playbook from the app's own repository is refused"
+    for command, seen in (("plan", "Mark the day"), ("doctor", "the remote origin answers")):
+        untrusted = upgrader(serving.path, command)
+        assert untrusted.code == 4, untrusted
+        assert untold in untrusted.err
+        looked = upgrader(serving.path, command, "--trust-playbook", "theirs")
+        assert untold not in looked.err
+        assert seen in looked.out, looked
     assert not upstream_playbook.exists()

@@ -8,7 +8,16 @@ import typer
 from upgrader.cli.chosen import MODES, Common
 from upgrader.errors import UsageError
 
-__all__ = ["Common", "DirectoryOption", "OutputOption", "PlaybookOption", "ProjectOption", "YesOption", "of"]
+__all__ = [
+    "Common",
+    "DirectoryOption",
+    "OutputOption",
+    "PlaybookOption",
+    "ProjectOption",
+    "TrustOption",
+    "YesOption",
+    "of",
+]
 
 
 def _modes(incomplete: str) -> list[str]:
@@ -47,6 +56,9 @@ OutputOption = Annotated[
         autocompletion=_modes,
         callback=_mode,
     ),
+]
+TrustOption = Annotated[
+    str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def doctor(
     ctx: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Put half-replaced containers right.")] = False,
+    trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
@@ -29,7 +30,7 @@ def doctor(
     from upgrader.cli.wiring import open_app
     from upgrader.steps.base import Options
 
-    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
     desk = open_app(common)
     if fix:
         with desk.session():

@@ -25,6 +25,7 @@ def plan(
     offline: Annotated[
         bool, typer.Option("--offline", help="Plan with the writers stopped before the migrations.")
     ] = False,
+    trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
@@ -42,7 +43,7 @@ def plan(
     from upgrader.cli.wiring import open_app
     from upgrader.steps.base import Options
 
-    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
     desk = open_app(common)
     if desk.derived and common.output != "json":
         say.tell("No playbook describes this app; this plan is made with one derived from its Compose project.\n")

@@ -54,9 +54,7 @@ def upgrade(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")
     ] = False,
-    trust: Annotated[
-        str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")
-    ] = "",
+    trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
