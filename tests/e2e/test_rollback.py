@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.scenario import Operator, changed_app
 from tests.fixtures.engine import sh
 from upgrader.demo.host import GREETING, Installation
-from upgrader.demo.remote import add_release
+from upgrader.demo.remote import APP, add_release
 
 pytestmark = pytest.mark.docker
 EXTRA = """
@@ -132,20 +132,50 @@ def test_rollback_of_a_damaged_installation(remote: Path, app: Installation) -> 
     assert {"web", "worker", "db"} == set(operator.serving())
 
 
+OURS = {"web", "worker", "migrate"}
+
+
+def prune(operator: Operator) -> None:
+    """Remove the images that the last upgrade has pinned, pins and all."""
+    for service in OURS:
+        pin = operator.last().facts("backup")["pins"][service]
+        sh("docker", "rmi", "-f", sh("docker", "image", "inspect", "-f", "{{.Id}}", pin))
+
+
 def test_rollback_builds_what_was_pruned(app: Installation) -> None:
-    """Without its pins, the old version is built from the checkout; the plan says so."""
+    """Without its pins, the old version is built while the new one serves; the plan says so."""
     operator = Operator.at(app)
     first = app.write(2)
     operator.upgrade("v1.1.0")
     app.write(1)
-    for service in ("web", "worker", "migrate"):
-        pin = operator.last().facts("backup")["pins"][service]
-        sh("docker", "rmi", "-f", sh("docker", "image", "inspect", "-f", "{{.Id}}", pin))
+    prune(operator)
     asked = operator("rollback", "--output", "plain", code=4)
     assert "build" in asked.err
     operator.rollback()
     assert (app.version(), app.schema(), app.notes(), app.health()) == ("1.0.0", 2, first, True)
-    assert set(operator.last("rollback").facts("images.restore")["rebuilt"]) == {"web", "worker", "migrate"}
+    back = operator.last("rollback")
+    assert set(back.facts("images.rebuild")["rebuilt"]) == OURS
+    assert back.facts("images.restore")["rebuilt"] == []
+    assert list(back.steps).index("images.rebuild") < list(back.steps).index("writers.stop")
+
+
+def test_rollback_builds_in_the_checkout_what_needs_its_untracked_files(remote: Path, app: Installation) -> None:
+    """A tree from git lacks what only this machine has: then the build waits for the checkout."""
+    dockerfile = (APP / "base" / "Dockerfile").read_text().replace("COPY . .", "COPY . .\nRUN test -f local.conf")
+    add_release(remote, "v1.1.7", {"Dockerfile": dockerfile, "NOTE": "7\n"}, base="v1.0.0")
+    add_release(remote, "v1.1.8", {"Dockerfile": dockerfile, "NOTE": "8\n"}, base="v1.1.7")
+    (app.path / "local.conf").write_text("here\n")
+    (app.path / ".git" / "info" / "exclude").write_text("local.conf\n")
+    operator = Operator.at(app)
+    operator.upgrade("v1.1.7")
+    operator.upgrade("v1.1.8")
+    first = app.write(2)
+    prune(operator)
+    operator.rollback()
+    back = operator.last("rollback")
+    assert (back.facts("images.rebuild")["rebuilt"], set(back.facts("images.restore")["rebuilt"])) == ([], OURS)
+    assert operator.git("describe", "--tags") == "v1.1.7"
+    assert (app.notes(), app.health()) == (first, True)
 
 
 def test_rollback_with_nothing_to_go_back_to(serving: Installation) -> None:

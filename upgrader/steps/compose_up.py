@@ -7,6 +7,7 @@ from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.batches import await_batch, batches
 from upgrader.steps.points import Points
+from upgrader.steps.rebuild import to_run
 from upgrader.steps.swap import mounted_files, to_swap
 from upgrader.steps.way import Way, saved_model
 
@@ -76,8 +77,7 @@ def _commits(ctx: Context) -> tuple[str, str]:
 
 def _going_back(ctx: Context) -> dict[str, str]:
     way = Way(ctx)
-    here = ctx.world.docker.image_ids(pin.image_id for pin in way.point.pins)
-    images = {pin.service: pin.image_id for pin in way.point.pins if here[pin.image_id]}
+    images = {service: image for service, image in to_run(ctx.world.docker, way.point).items() if image}
     old, new = (
         (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
     )

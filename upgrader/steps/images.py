@@ -8,6 +8,7 @@ from upgrader.model.events import Facts
 from upgrader.model.manifest import Pin
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.rebuild import to_run
 from upgrader.steps.way import Way
 from upgrader.tools.compose_model import Model
 
@@ -86,24 +87,25 @@ class ImagesRestore(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         point, docker = Way(ctx).point, ctx.world.docker
-        ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
+        wanted = to_run(docker, point)
+        ids = docker.image_ids(pin.image for pin in point.pins)
         now = {pin.service: ids[pin.image] for pin in point.pins}
-        wrong = [pin.service for pin in point.pins if now[pin.service] != pin.image_id]
+        wrong = [pin.service for pin in point.pins if now[pin.service] != (wanted[pin.service] or pin.image_id)]
         if not wrong:
             return Satisfied("their names are right")
-        lost = [pin.service for pin in point.pins if ids[pin.image_id] is None]
+        lost = [pin.service for pin in point.pins if wanted[pin.service] is None]
         how = f"; {', '.join(lost)} pruned since, to be built again" if lost else ""
         return Needed(f"{', '.join(wrong)}{how}", {"images": now})
 
     def apply(self, ctx: Context) -> Facts:
         point, docker, model = Way(ctx).point, ctx.world.docker, Way(ctx).model
         lost: list[Pin] = []
-        ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
+        wanted, ids = to_run(docker, point), docker.image_ids(pin.image for pin in point.pins)
         for pin in point.pins:
-            if ids[pin.image_id] is None:
+            if (image := wanted[pin.service]) is None:
                 lost.append(pin)
-            elif ids[pin.image] != pin.image_id:
-                docker.tag(pin.image_id, pin.image)
+            elif ids[pin.image] != image:
+                docker.tag(image, pin.image)
         names = {model.image_of(pin.service) for pin in lost if pin.service in model.services}
         # one service may run what another builds
         rebuild = [name for name in built(model) if model.image_of(name) in names]

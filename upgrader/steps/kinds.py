@@ -11,6 +11,7 @@ from upgrader.steps.health import Health
 from upgrader.steps.images import ComposeBuild, ComposePull, ImagesRestore
 from upgrader.steps.migrate import Migrate
 from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
+from upgrader.steps.rebuild import ImagesRebuild
 from upgrader.steps.writers import WritersStop
 
 KINDS: dict[str, type[StepModel]] = {
@@ -38,6 +39,7 @@ KINDS: dict[str, type[StepModel]] = {
     "database.swap": DatabaseSwap,
     "git.restore": GitRestore,
     "env.restore": EnvRestore,
+    "images.rebuild": ImagesRebuild,
     "images.restore": ImagesRestore,
     "command": Command,
 }

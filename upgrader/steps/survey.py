@@ -18,6 +18,7 @@ from upgrader.steps.database import kept_copy, way_back
 from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
 from upgrader.steps.points import Points
+from upgrader.steps.rebuild import to_run
 from upgrader.steps.way import Way
 
 SWAP = 3.0
@@ -280,17 +281,17 @@ _WORDS = {
 
 def _pinned(ctx: Context) -> list[ImageChange]:
     docker, point = ctx.world.docker, Way(ctx).point
-    ids = docker.image_ids(name for pin in point.pins for name in (pin.image, pin.image_id))
+    wanted, ids = to_run(docker, point), docker.image_ids(pin.image for pin in point.pins)
     now = {pin.service: ids[pin.image] or "" for pin in point.pins}
     return [
         ImageChange(
             pin.service,
             now[pin.service][:19],
-            pin.image_id[:19],
-            "pinned" if ids[pin.image_id] else "build",
+            (wanted[pin.service] or pin.image_id)[:19],
+            "pinned" if wanted[pin.service] else "build",
         )
         for pin in point.pins
-        if now[pin.service] != pin.image_id
+        if now[pin.service] != (wanted[pin.service] or pin.image_id)
     ]
 
 

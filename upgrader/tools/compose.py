@@ -1,5 +1,6 @@
 """Docker Compose, always called with explicit project, files, profiles and env file, in a clean environment."""
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,26 @@ class Compose:
     def build(self, services: Sequence[str]) -> None:
         """Build their images. Not atomic: where one fails, the tags of others may have moved already."""
         self._change("build", services, "building")
+
+    def build_apart(self, model: Model, images: Mapping[str, str], tree: Path) -> None:
+        """Build services of `model`, a version that is not checked out, from its files in `tree`.
+
+        `images` names the services and the names that their images get; no other name moves.
+        """
+        moved = compose_model.homes(_absolute(self.stack.directory), _absolute(tree))
+        services = {
+            name: {"image": image, "build": compose_model.relocated(model.raw["services"][name]["build"], moved)}
+            for name, image in images.items()
+        }
+        data = {"name": model.project, "services": services, "secrets": model.raw.get("secrets") or {}}
+        # Compose reads its own output with every dollar sign doubled
+        text = json.dumps(data).replace("$", "$$")
+        stack = replace(self.stack, directory=_absolute(tree), profiles=())
+        what = f"building {', '.join(images)}"
+        call = stacks.command(stack, "build", *images, changes=True, stdin=text.encode(), label=what)
+        result = self.shell.attempt(call)
+        if not result.ok:
+            raise compose_errors.failed(what, result.out, self._lines(result.tail))
 
     def pull(self, services: Sequence[str]) -> None:
         """Pull their images; services without `image:` are skipped. Raises TransientError where the network failed."""

@@ -238,6 +238,10 @@ class Docker:
     def tag(self, image_id: str, ref: str) -> None:
         self._change("tag", image_id, ref, label=f"tagging {ref}")
 
+    def pull(self, ref: str) -> None:
+        """Pull an image by a name or a digest; raises TransientError where the engine does not answer."""
+        self._change("pull", "--quiet", ref, label=f"pulling {ref}")
+
     def untag(self, ref: str) -> bool:
         """Remove one of our pins, and an image that nothing else names with it; False: a container needs it."""
         if not ref.startswith(model.PINS):
