@@ -142,8 +142,34 @@ def test_a_condition(when: When, live: str | None, words: str, *, holds: bool) -
     assert str(when) == words
 
 
+@pytest.mark.parametrize(
+    ("over", "below", "expected"),
+    [
+        ([], ["@required @generate hex:32 @type=url"], ["@required @generate hex:32 @type=url"]),
+        (["@required"], ["@required when=A:b @generate hex:32"], ["@required @generate hex:32"]),
+        (["@optional"], ["@required when=A:b"], ["@optional"]),
+        (["@human x"], ["@required @generate hex:32 @unrotatable"], ["@required @human x @unrotatable"]),
+        (["@human"], ["@renamed-from OLD transform=ask"], ["@human"]),
+        (["@exactly 64"], ["@exactly 32 @sensitive"], ["@exactly 64 @sensitive"]),
+        (["@sensitive=false"], ["@sensitive"], ["@sensitive=false"]),
+        (["@required"], ["@required=forEnv(production)"], ["@required"]),
+    ],
+)  # fmt: skip
+def test_an_overlay_goes_before_what_the_example_says(over: list[str], below: list[str], expected: list[str]) -> None:
+    assert parse_annotations(over).laid_over(parse_annotations(below)) == parse_annotations(expected)
+
+
+def test_every_field_is_laid_over() -> None:
+    full = Annotations(
+        True, When("A", "b"), "hex:1", "h", True, "OLD", "ask", 1, "S", "{D}", "1", "d", True, "r", True
+    )  # fmt: skip
+    assert Annotations().laid_over(full) == full
+    assert full.laid_over(Annotations()) == full
+
+
 def test_the_keys_that_a_value_is_made_of() -> None:
     assert parse_annotations(["@derive {A}-{B}-{A}"]).derived_from == ("A", "B")
+    assert parse_annotations(["@derive https://auth.{A#host}"]).derived_from == ("A",)
     assert parse_annotations(["@same-as A#password"]).derived_from == ("A",)
     assert parse_annotations(["@required"]).derived_from == ()
 

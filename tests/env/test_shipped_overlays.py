@@ -250,14 +250,25 @@ def test_l4_zitadels_keys_are_for_the_bundled_one_only(live: dict[str, str], *, 
         assert needed(said[key], live) is expected
 
 
-def test_l4_addresses_follow_from_one_domain() -> None:
+@pytest.mark.parametrize(
+    ("origin", "issuer"),
+    [
+        ("https://app.example.org", "https://auth.app.example.org"),
+        ("https://app.example.org:8443", "https://auth.app.example.org:8443"),
+        ("https://localhost:8443", "https://auth.localhost:8443"),
+    ],
+)
+def test_l4_addresses_follow_from_one_domain(origin: str, issuer: str) -> None:
     said = overlay("lazyit").said
-    live = {"LAZYIT_DOMAIN": "app.example.org"}
+    live = {"LAZYIT_DOMAIN": "app.example.org", "WEB_ORIGIN": origin}
     assert expand(said["ZITADEL_EXTERNALDOMAIN"].derive or "", live.get) == "auth.app.example.org"
     live["OIDC_ISSUER"] = expand(said["OIDC_ISSUER"].derive or "", live.get) or ""
-    assert live["OIDC_ISSUER"] == "https://auth.app.example.org"
-    assert shared(said["AUTH_ISSUER"].same_as or "", live.get) == live["OIDC_ISSUER"]
-    assert said["OIDC_ISSUER"].human, "a proposal only: the port, or another provider, would make it wrong"
+    assert live["OIDC_ISSUER"] == issuer
+    assert shared(said["AUTH_ISSUER"].same_as or "", live.get) == issuer
+
+
+def test_l4_the_issuer_of_a_provider_of_their_own_is_not_derived() -> None:
+    assert not needed(overlay("lazyit").said["OIDC_ISSUER"], {"OIDC_CLIENT_ID": "mine"})
 
 
 def test_l4_the_database_url_is_put_together_from_the_live_credentials() -> None:

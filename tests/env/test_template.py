@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrader.env.template import expand, password_in, shared
+from upgrader.env.template import expand, host_in, password_in, shared
 
 VALUES = {
     "DOMAIN": "example.org",
@@ -29,6 +29,8 @@ VALUES = {
         ("{DOMAIN}.{MISSING}", None),
         ("{DOMAIN}{EMPTY}", None),
         ("{DOMAIN#password}", None),
+        ("https://auth.{URL#host}", "https://auth.host:6379"),
+        ("https://auth.{DOMAIN#host}", None),
     ],
 )
 def test_expand(template: str, expected: str | None) -> None:
@@ -46,3 +48,17 @@ def test_a_password_survives_its_url(password: str) -> None:
 @pytest.mark.parametrize("url", ["", "text", "redis://host", "redis://user@host", "http://[broken", "http://:@host"])
 def test_no_password(url: str) -> None:
     assert password_in(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.org", "a.org"),
+        ("https://u:p@a.org:8443/x", "a.org:8443"),
+        ("a.org", None),
+        ("", None),
+        ("http://[x", None),
+    ],
+)
+def test_a_host(url: str, host: str | None) -> None:
+    assert host_in(url) == host

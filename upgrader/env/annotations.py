@@ -56,6 +56,16 @@ class Annotations:
     def __bool__(self) -> bool:
         return self != Annotations()
 
+    def laid_over(self, below: "Annotations") -> "Annotations":
+        """This, and where it is silent, what `below` says. Need and condition are one thing to say; so is the source."""
+        if not self:
+            return below
+        words: dict[str, Any] = {}
+        for group in _GROUPS:
+            chosen = self if any(getattr(self, word) != getattr(_SILENT, word) for word in group) else below
+            words |= {word: getattr(chosen, word) for word in group}
+        return replace(self, **words)
+
     @property
     def misread(self) -> tuple[str, ...]:
         """Words of ours that could not be read: what they would have said is for a person to judge."""
@@ -66,6 +76,15 @@ class Annotations:
         """The keys that `derive` and `same_as` name."""
         named = [found["key"] for found in TEMPLATE.finditer(self.derive or "")]
         return tuple(dict.fromkeys([*named, *([self.same_as.partition("#")[0]] if self.same_as else [])]))
+
+
+_SILENT = Annotations()
+_GROUPS = (
+    ("required", "when"),
+    ("generate", "human", "derive", "same_as", "renamed_from", "transform"),
+    *((word,) for word in ("unrotatable", "exactly", "since", "deprecated", "sensitive", "removed", "manual")),
+)
+"""Words that go before those of the file below only together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Values made of other keys' values: `https://auth.{DOMAIN}`, and the password inside a URL."""
+"""Values made of other keys' values: `https://auth.{DOMAIN}`, `{URL#host}`, and the password inside a URL."""
 
 from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
@@ -26,10 +26,12 @@ def expand(template: str, values: Values) -> str | None:
 
 
 def shared(reference: str, values: Values) -> str | None:
-    """The value of `OTHER`, or of `OTHER#password`: the password inside a URL, decoded. None where there is none."""
+    """The value of `OTHER`, of `OTHER#password` or of `OTHER#host`: parts of a URL. None where there is none."""
     key, _, part = reference.partition("#")
     value = values(key)
-    return password_in(value) if value and part else value
+    if value is None or not part:
+        return value
+    return password_in(value) if part == "password" else host_in(value)
 
 
 def password_in(url: str) -> str | None:
@@ -39,3 +41,11 @@ def password_in(url: str) -> str | None:
     except ValueError:
         return None
     return unquote(password) if password else None
+
+
+def host_in(url: str) -> str | None:
+    """Host and port of a URL, as written."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or None
+    except ValueError:
+        return None

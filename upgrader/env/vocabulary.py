@@ -12,7 +12,7 @@ _WHEN = re.compile(rf"when=(?P<key>{_KEY})(?:(?P<negated>!)?:(?P<value>.*))?", r
 _EQ = re.compile(
     rf"""\(?\s*eq\(\s*\$(?P<key>{_KEY})\s*,\s*(?P<quote>["'`]?)(?P<value>[^"'`,()]*)(?P=quote)\s*\)\s*\)?"""
 )
-TEMPLATE = re.compile(rf"\{{(?P<key>{_KEY})(?P<part>#password)?\}}")
+TEMPLATE = re.compile(rf"\{{(?P<key>{_KEY})(?P<part>#(?:password|host))?\}}")
 
 
 @dataclass(frozen=True, slots=True)
