@@ -41,6 +41,17 @@ def test_each_line_is_json_with_a_format_and_a_checksum(written: Journal, path: 
     assert written.line == lines[-1]
 
 
+def test_each_line_names_its_run_and_a_journal_of_before_that_reads_as_well(written: Journal, path: Path) -> None:
+    written(e.Turned("a migration failed"))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {line["run"] for line in lines} == {started().run}
+    old = [{key: value for key, value in line.items() if key not in ("run", "sum")} for line in lines]
+    old[0]["run"], old[-1]["run"] = started().run, ""  # as `Turned` once had it, of the run to come
+    before = [record.event for record in journal.read(path)]
+    path.write_bytes(b"".join(map(journal._line, old)))
+    assert [record.event for record in journal.read(path)] == before
+
+
 def test_output_is_not_journaled(written: Journal, path: Path) -> None:
     before = path.read_bytes()
     written(e.Output("compose.build", "#1 DONE"))

@@ -81,7 +81,7 @@ def failed() -> list[Moment]:
                 "migrate", "migrate ended with 1", "docker logs shop-upgrader-1a2b-migrate", lines, "logs/migrate.log"
             ),
         ),
-        (0.0, e.Turned("20251120T113640-77aa", "a migration failed")),
+        (0.0, e.Turned("a migration failed")),
         (0.0, started("20251120T113640-77aa", of="20251120T113502-1a2b")),
         (0.0, e.PhaseStarted("cutover")),
         (0.0, e.StepStarted("restore", "cutover", "Restore the databases", "schema differs", {})),

@@ -20,6 +20,9 @@ def test_every_journaled_event_is_one_line_that_reads_back() -> None:
     assert [from_json(record) for record in records] == [event for event in events if event.journaled]
     assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
     assert all(record["at"].endswith("Z") for record in records)
+    healed, back = "20251120T113502-1a2b", "20251120T113640-77aa"
+    runs = [record["run"] for record in records]
+    assert runs == [healed] * runs.index(back) + [back] * runs.count(back) + [healed], "the one that healed it between"
 
 
 def test_the_line_of_the_journal_is_printed_as_it_is() -> None:

@@ -53,11 +53,10 @@ Expected downtime: about 3.2s (as the last upgrade took)
 
 FAILED_RUN = """\
 Upgrade shop: v1.0.0 → v1.1.0
-  Run        20251120T113502-1a2b
-  In         /srv/shop
-  Started    2025-11-20 11:35
-  Healed by  20251120T113640-77aa
-  Ended      2025-11-20 11:35, failed, rolled back
+  Run      20251120T113502-1a2b
+  In       /srv/shop
+  Started  2025-11-20 11:35
+  Ended    2025-11-20 11:35, failed, rolled back
 
 preflight
   – checks    Docker 26.1.5, 41 GiB free

@@ -34,7 +34,7 @@ def now() -> str:
 
 @dataclass
 class Journal:
-    """An open journal. As a sink it gives each event a number, a time and a checksum, and folds it into `run`."""
+    """An open journal. As a sink it gives each event its run, number, time and checksum, and folds it into `run`."""
 
     path: Path
     run: Run | None = None
@@ -62,11 +62,11 @@ class Journal:
             return
         self.seq += 1
         at = self.clock()
-        record = {"format": FORMAT, "seq": self.seq, "at": at, **to_json(event)}
-        line = _line(record)
+        run = Run.replay([Record(self.seq, at, event)]) if self.run is None else self.run.after(event, at)
+        line = _line({"format": FORMAT, "run": run.id, "seq": self.seq, "at": at, **to_json(event)})
         self._write(line)
         self.line = line.decode().rstrip("\n")
-        self.run = Run.replay([Record(self.seq, at, event)]) if self.run is None else self.run.after(event, at)
+        self.run = run
 
     def close(self) -> None:
         """Nothing is buffered."""

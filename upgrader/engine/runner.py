@@ -94,7 +94,7 @@ class Session:
             return self._finish(
                 engine, journal, "failed", ExitCode.NEEDS_PERSON, f"given up after {run.resumed} attempts"
             )
-        if run.kind == "upgrade" and not run.committed and (run.failed_step() or run.turned is not None):
+        if run.kind == "upgrade" and not run.committed and (run.failed_step() or run.turned):
             return self._turn_back(engine, journal, _why(run))
         return self._drive(engine, journal)
 
@@ -166,7 +166,7 @@ class Session:
                     engine, journal, "rolled-back", ExitCode.ROLLED_BACK, f"{why}; nothing had been changed"
                 )
             options = replace(options, heal=True)
-            engine.emit(e.Turned("", why))
+            engine.emit(e.Turned(why))
             healed = self._heal(options, run)
         else:
             healed = self.resume(back, of=run).run

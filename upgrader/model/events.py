@@ -137,9 +137,8 @@ class StepFailed(Event):
 
 @dataclass(frozen=True)
 class Turned(Event):
-    """The run failed and goes back: the rollback run that heals it has this id."""
+    """The run failed and goes back: a rollback run that is `of` it heals it."""
 
-    run: str
     why: str
 
 

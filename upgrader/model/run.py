@@ -51,7 +51,7 @@ class Run:
     steps: Mapping[str, StepState] = field(default_factory=dict)
     phase: str = ""
     committed: str | None = None
-    turned: str | None = None
+    turned: bool = False
     resumed: int = 0
     finished: e.RunFinished | None = None
     finished_at: str = ""
@@ -134,7 +134,7 @@ class Run:
                 )
                 return self._with(event.step, failed)
             case e.Turned():
-                return replace(self, turned=event.run)
+                return replace(self, turned=True)
             case e.Committed():
                 return replace(self, committed=event.summary)
             case e.Resumed():

@@ -73,7 +73,6 @@ def run_details(run: Run) -> str:
     """Everything that a journal tells of a run: where, when, each step, how it ended, what to do."""
     facts = [("Run", run.id), ("In", run.directory), ("Started", when(run.started_at))]
     facts += [("Way back of", run.of)] if run.of else []
-    facts += [("Healed by", run.turned)] if run.turned else []
     facts += [("Resumed", plural(run.resumed, "time"))] if run.resumed else []
     facts += (
         [("Ended", f"{when(run.finished_at)}, {outcome_words(run)}")]
