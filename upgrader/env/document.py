@@ -110,7 +110,7 @@ class Document:
         below = 0  # the line on which the next piece must stand to belong to the comments before it
         resolved = iter(values)
         for piece in pieces:
-            line, _ = lines.place(piece.start)
+            line = lines.line(piece.start)
             if line != below:
                 comments.clear()
             below = line + 1
@@ -225,8 +225,11 @@ class _Lines:
         self._starts = [len(BOM) if data.startswith(BOM) else 0]
         self._starts += [newline.end() for newline in re.finditer(b"\n", data)]
 
+    def line(self, offset: int) -> int:
+        return bisect_right(self._starts, offset)
+
     def place(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, offset)
+        line = self.line(offset)
         return line, len(decode(self._data[self._starts[line - 1] : offset])) + 1
 
 
