@@ -57,7 +57,7 @@ class Annotations:
         return self != Annotations()
 
     def laid_over(self, below: "Annotations") -> "Annotations":
-        """This, and where it is silent, what `below` says. Need and condition are one thing to say; so is the source."""
+        """This, and where it is silent, what `below` says. Need and condition are one thing; so is the source."""
         if not self:
             return below
         words: dict[str, Any] = {}
