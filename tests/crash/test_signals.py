@@ -116,6 +116,7 @@ def test_a_second_signal_cancels_the_step_and_rollback_turns_back(
         ended = upgrade.end()
     assert ended[0] == code, ended[1]
     assert f"cancelled in the middle of '{step}'" in ended[1]
+    assert "at a safe place" not in ended[1]
     assert world.state.unfinished()[0].steps[step].state == "started"
     back = world.upgrader("rollback", "--yes", "--output", "plain")
     assert back.code == 0, back.text

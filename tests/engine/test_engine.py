@@ -168,12 +168,13 @@ def test_the_second_signal_cancels_the_program_that_runs(bench: Bench) -> None:
         replace(engine, sinks=[*engine.sinks, interrupt]).go()
     assert stopped.value.exit_code == ExitCode.TERMINATED
     assert bench.file("s") is None
+    assert bench.heard[-1] == e.Interrupted("SIGTERM", "s"), "which is no safe place"
 
 
 def test_a_cancelled_step_is_told_as_an_interruption(bench: Bench) -> None:
     with pytest.raises(StoppedError):
         bench.engine({"prepare": [Insisted(id="i", name="i")]}).go()
-    assert bench.names()[-1] == "Interrupted"
+    assert bench.names()[-1] == "Interrupted i"
 
 
 def test_steps_after_a_failure_cannot_fail_the_run(bench: Bench) -> None:

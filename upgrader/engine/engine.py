@@ -177,7 +177,7 @@ class Engine:
         self._stop_if_asked()
 
     def _cancelled(self, step: StepModel) -> None:
-        self.emit(e.Interrupted(self.interrupts.name))
+        self.emit(e.Interrupted(self.interrupts.name, step.id))
         raise StoppedError(
             f"cancelled in the middle of {step.id!r}, on the second {self.interrupts.name}",
             "upgrader resume (or: upgrader rollback)",

@@ -151,9 +151,10 @@ class Committed(Event):
 
 @dataclass(frozen=True)
 class Interrupted(Event):
-    """A signal stopped the run at a step boundary; it can be resumed."""
+    """A signal stopped the run; it can be resumed. `step` is the one it was cancelled in; empty: between two."""
 
     signal: str
+    step: str = ""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ class Telling:
             case e.Committed():
                 yield Line(clean(event.summary), DONE, tone="good", depth=1)
             case e.Interrupted():
-                yield Line(f"Stopped by {event.signal} at a safe place", SKIPPED, tone="warning", above=True)
+                where = f"in the middle of “{self.title(event.step)}”" if event.step else "at a safe place"
+                yield Line(f"Stopped by {event.signal} {where}", SKIPPED, tone="warning", above=True)
                 yield Line("upgrader resume", NEXT, tone="plain")
             case e.Resumed():
                 yield Line("Resumed", NEXT, f"attempt {event.attempt}", above=True)
