@@ -80,6 +80,11 @@ def test_an_interrupted_run_says_how_to_go_on() -> None:
     assert told.endswith("\n\n– Stopped by SIGINT at a safe place\n→ upgrader resume\n")
 
 
+def test_a_cancelled_step_is_not_called_a_safe_place() -> None:
+    told = plain([*forward(), (1.0, e.Interrupted("SIGINT", "migrate"))])
+    assert told.endswith("\n\n– Stopped by SIGINT in the middle of “Run the migrations”\n→ upgrader resume\n")
+
+
 def test_each_line_can_carry_the_time() -> None:
     lines = plain(forward()[:3], stamp=lambda: "11:35:02").splitlines()
     assert [line[:9] for line in lines if line] == ["11:35:02 "] * 4
@@ -91,14 +96,16 @@ def test_a_failure_read_from_a_journal_shows_the_last_lines() -> None:
     assert '    │ ERROR: column "state" already exists\n    all of its output' in plain(journaled)
 
 
-def test_a_silent_step_says_every_fifteen_seconds_that_it_is_alive() -> None:
+def test_a_silent_step_says_less_and_less_often_that_it_is_alive() -> None:
     step: list[Moment] = [
         (0.0, started()),
         (0.0, e.StepStarted("pull", "prepare", "Pull the images", "web is not here", {})),
     ]
-    ticks: list[Moment] = [(0.1, e.Ticked("pull", "3 of 9 layers"))] * 460
-    told = [line for line in plain(step + ticks).splitlines() if "still" in line]
-    assert told == [f"    still at it, {seconds}s, 3 of 9 layers" for seconds in (15, 30, 45)]
+    silence: list[Moment] = [(0.5, e.Ticked("pull", "3 of 9 layers"))] * 1700
+    spoken: list[Moment] = [(0.0, e.Said("pull", "a layer")), *silence[:50]]
+    told = [line for line in plain(step + silence + spoken).splitlines() if "still" in line]
+    times = ("15s", "45s", "1m 45s", "3m 45s", "8m 45s", "13m 45s", "14m 25s")
+    assert told == [f"    still at it, {time}, 3 of 9 layers" for time in times], "a word begins it anew"
 
 
 def test_output_counts_as_a_sign_of_life() -> None:

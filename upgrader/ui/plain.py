@@ -9,8 +9,10 @@ from upgrader.ui.layout import lay, paint, painted
 from upgrader.ui.outlet import Outlet
 from upgrader.ui.words import OUTPUT, Line, Telling
 
-STILL_EVERY = 15.0
-"""Seconds of silence after which a running step says that it is alive: CI kills jobs that say nothing."""
+STILL = (15.0, 30.0, 60.0, 120.0, 300.0)
+"""Seconds of silence after which a running step says that it is alive, the first time, the second, …, then each time:
+CI kills jobs that say nothing.
+"""
 
 
 class Plain:
@@ -32,11 +34,14 @@ class Plain:
         self._started = self._spoke = clock()
         self._step = ""
         self._printed_output = False
+        self._stills = 0
+        """How often the running step has said that it is alive, since it last said anything else."""
 
     def __call__(self, event: e.Event) -> None:
         if isinstance(event, e.Ticked):
             self._tick(event)
             return
+        self._stills = 0
         if isinstance(event, e.StepStarted):
             self._step, self._started, self._printed_output = event.step, self._clock(), False
         for line in self._telling.tell(event):
@@ -50,8 +55,9 @@ class Plain:
 
     def _tick(self, event: e.Ticked) -> None:
         now = self._clock()
-        if event.step == self._step and now - self._spoke >= STILL_EVERY:
+        if event.step == self._step and now - self._spoke >= STILL[min(self._stills, len(STILL) - 1)]:
             self._print(self._telling.still(now - self._started, event.text))
+            self._stills += 1
 
     def _print(self, line: Line) -> None:
         self._spoke = self._clock()
