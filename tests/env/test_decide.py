@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from upgrader.env.decide import ComposeEvidence, Decision, decide
+from upgrader.env.decide import ComposeEvidence, Decision, decide_for
 from upgrader.env.document import Document
 
 OLD = "APP_URL=https://example.com\n"
@@ -14,7 +14,7 @@ LIVE = "APP_URL=https://ours.test\nAUTH_MODE=oidc\nDATABASE_URL=postgres://app:p
 def one(
     example: str, *, live: str = LIVE, previous: str | None = OLD, compose: ComposeEvidence | None = None
 ) -> Decision:
-    found = decide(
+    found = decide_for(
         Document.parse(live.encode()),
         Document.parse(example.encode(), ".env.example"),
         None if previous is None else Document.parse(previous.encode()),
@@ -72,7 +72,7 @@ def test_a_new_secret_with_a_named_generator_is_generated(example: str, generato
         "# openssl rand -hex 24\nPOSTGRES_PASSWORD=CHANGE_ME_STRONG_PASSWORD\n",
         "# REQUIRED\nQUEUE_URL=amqp://app:app@queue:5672\n",
         "# REQUIRED\nREPLICA_URL=postgres://app:CHANGE_ME@db/app\n",
-        "# REQUIRED\nCALLBACK=${APP_URL}/callback\n",
+        "# REQUIRED\nCALLBACK=${ELSEWHERE}/callback\n",
         "# REQUIRED\nDB_CLIENT=sqlite\n",
         "# @required\n# @generate rot13:3\nSESSION_SECRET=\n",
     ],
@@ -97,8 +97,6 @@ def test_what_only_a_person_knows_is_asked_before_the_upgrade(example: str) -> N
         "# REQUIRED only when AUTH_MODE=local: openssl rand -hex 32\nSESSION_SIGNING_SECRET=\n",
         "# @required when=AUTH_MODE:local\n# @generate hex:32\nSESSION_SIGNING_SECRET=\n",
         "# Only used when you run several nodes\nCLUSTER_SECRET=changeme\n",
-        "COMPOSE_PROJECT_NAME=app\n",
-        "# REQUIRED\nCOMPOSE_PROJECT_NAME=app\n",
         "INHERITED\n",
     ],
 )
@@ -127,6 +125,21 @@ def test_what_compose_says(example: str, compose: ComposeEvidence, verb: str, ne
     assert (decision.decision, decision.need) == (verb, need)
 
 
+@pytest.mark.parametrize("comment", ["", "# REQUIRED\n"])
+def test_the_project_name_is_never_added(comment: str) -> None:
+    decision = one(f"{comment}COMPOSE_PROJECT_NAME=app\n")
+    assert (decision.decision, decision.value, decision.blocks) == ("ask", None, False)
+
+
+def test_a_value_made_of_other_keys_has_the_live_ones_in_it() -> None:
+    decision = one("# REQUIRED\nCALLBACK=${APP_URL}/callback  # with the live address\n")
+    assert (decision.decision, decision.value, decision.shown) == (
+        "copy",
+        "https://ours.test/callback",
+        "${APP_URL}/callback",
+    )
+
+
 def test_a_renamed_key_is_carried_and_never_generated() -> None:
     example = "# @renamed-from AUTH_SECRET\n# openssl rand -hex 32\nSESSION_SECRET=\n"
     decision = one(example, live="AUTH_SECRET=first\nAUTH_SECRET='the one'\n", previous="AUTH_SECRET=\n")
@@ -138,7 +151,7 @@ def test_a_secret_that_left_the_example_may_be_the_one_meant() -> None:
     example = "# openssl rand -hex 32\nCOOKIE_SECRET=\n"
     decision = one(example, live="SIGNING_KEY=precious\n", previous="SIGNING_KEY=\n")
     assert (decision.decision, decision.source) == ("ask", "SIGNING_KEY")
-    still_there = decide(
+    still_there = decide_for(
         Document.parse(b"SIGNING_KEY=precious\n"),
         Document.parse(f"SIGNING_KEY=\n{example}".encode()),
         Document.parse(b"SIGNING_KEY=\n"),
@@ -179,7 +192,7 @@ def test_a_sentence_that_looks_like_a_disabled_line_is_none() -> None:
 
 def test_only_keys_that_the_live_file_lacks_in_the_order_of_the_example() -> None:
     example = Document.parse(b"B=\nAPP_URL=x\nA=1\nB=2\n# C=3\n")
-    found = decide(Document.parse(b"APP_URL=\n"), example)
+    found = decide_for(Document.parse(b"APP_URL=\n"), example)
     assert [(each.key, each.line) for each in found] == [("B", 4), ("A", 3)]
 
 
@@ -199,5 +212,5 @@ def test_names_that_only_sound_secret(key: str) -> None:
 def test_ten_thousand_keys_are_decided_in_under_a_second() -> None:
     example = Document.parse(b"".join(b"# about it\nKEY_%d=value\n# DISABLED_%d=x\n" % (n, n) for n in range(10_000)))
     started = time.process_time()
-    assert len(decide(Document.parse(b""), example, example)) == 10_000
+    assert len(decide_for(Document.parse(b""), example, example)) == 10_000
     assert time.process_time() - started < 1

@@ -66,12 +66,14 @@ class _Service:
     profiles: tuple[str, ...] = ()
     env_files: dict[str, None] = field(default_factory=dict)
     environment: dict[str, str | None] = field(default_factory=dict)
+    places: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def add(self, tree: Mapping[str, Tree]) -> None:
         self.image = next(iter(texts(tree.get("image"))), self.image)
         self.profiles = tuple(dict.fromkeys((*self.profiles, *texts(tree.get("profiles")))))
         self.env_files |= dict.fromkeys(_env_files(tree.get("env_file")))
         self.environment |= dict(_environment(tree.get("environment")))
+        self.places |= {path: scalar.value for path, scalar in scalars(tree)}
 
 
 class _Files:
@@ -85,7 +87,12 @@ class _Files:
     def services(self) -> dict[str, ServiceText]:
         return {
             name: ServiceText(
-                name, each.image, each.profiles, tuple(each.env_files), MappingProxyType(each.environment)
+                name,
+                each.image,
+                each.profiles,
+                tuple(each.env_files),
+                MappingProxyType(each.environment),
+                MappingProxyType(each.places),
             )
             for name, each in self._services.items()
         }

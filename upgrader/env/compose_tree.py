@@ -51,7 +51,7 @@ def read_trees(path: str, data: bytes) -> list[Mapping[str, Tree]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         _check_depth(text)
         nodes = list(yaml.compose_all(text, Loader=loader))
-        trees = [_Reader(text, path).tree(node) for node in nodes if node is not None]
+        trees = [_Reader(text, path).tree(node) for node in nodes]
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _refused(path, line, 1, "this is no UTF-8 text") from error

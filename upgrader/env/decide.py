@@ -1,291 +1,220 @@
 """A decision for every key of the new example that the live env file lacks, with the evidence for it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
 
 from upgrader.env import evidence
-from upgrader.env.annotations import Annotations, parse_annotations
-from upgrader.env.commands import generator_in
-from upgrader.env.document import Disabled, Document, Entry
-from upgrader.env.generate import GeneratorError, check_generator
+from upgrader.env.case import BACKUPS, Case, Decision, Need, Verb
+from upgrader.env.document import Addition, Disabled, Document, Entry
+from upgrader.env.facts import Facts
+from upgrader.env.identity import Identity, Past
+from upgrader.env.obtain import Answer, Wanted, obtain
+from upgrader.env.references import Operator, Reference, References
+from upgrader.env.requirement import Requirement, demanded, requirement, said_in_prose
 
-Verb = Literal["copy", "generate", "carry", "ask", "skip"]
-Need = Literal["boot", "security", "feature", "none"]
+__all__ = ["BACKUPS", "Case", "ComposeEvidence", "Decision", "Need", "Verb", "decide", "decide_for", "live_from"]
 
 _COMPOSE_NAME = "COMPOSE_PROJECT_NAME"
 _COMPOSE_SETTINGS = frozenset({"COMPOSE_PROFILES", "COMPOSE_FILE"})
+_WRITES = frozenset({"copy", "generate", "carry"})
+
+
+def decide(case: Case) -> list[Decision]:
+    """Decide for each key that is active in the example and not in the live file, in the example's order; then for
+    those that the example has commented out although something demands them.
+    """
+    return _Decider(case).decisions()
+
+
+def live_from(previous: Document) -> Document:
+    """The live file that an operator of the previous example has: its keys, with each placeholder filled in."""
+    filled = {
+        key: _filled(key) if evidence.is_placeholder(value) or evidence.is_secret(key, value) else value
+        for key, value in previous.values().items()
+        if value
+    }
+    text = Document.parse(b"", previous.path).append([Addition(key, value) for key, value in filled.items()])
+    bare = "".join(f"{entry.key}=\n" for entry in previous.entries if entry.key not in filled and not entry.bare)
+    return Document.parse(text + bare.encode(), ".env")
+
+
+def _filled(key: str) -> str:
+    return f"set-by-the-operator-{key.lower()}"
+
+
+class _Decider:
+    """Each stage answers, or hands the key to the next one."""
+
+    def __init__(self, case: Case) -> None:
+        self.facts = Facts(case)
+        self.identity = Identity(self.facts)
+        self.entries = [
+            entry
+            for key in dict.fromkeys(each.key for each in case.example.entries)
+            if key not in case.live and (entry := case.example.entry(key))
+        ]
+
+    def decisions(self) -> list[Decision]:
+        carried = {entry.key: past for entry in self.entries if (past := self._carried(entry))}
+        taken = frozenset(past.source for past in carried.values() if past.source)
+        found = [self._decide(entry, carried.get(entry.key), taken) for entry in self.entries]
+        found += self._demanded(taken)
+        return [self._held_back(decision) for decision in found] if self.facts.rewritten else found
+
+    def _decide(self, entry: Entry, past: Past | None, taken: frozenset[str]) -> Decision:
+        if reserved := self._reserved(entry):
+            return reserved
+        if past:
+            return self._from_past(entry, past)
+        value = entry.value or ""
+        said = self.facts.said(entry)
+        wanted = Wanted(entry, value, said, requirement(self.facts, entry, value, said), self._secret(entry), taken)
+        return self._wanted(wanted)
+
+    def _demanded(self, taken: frozenset[str]) -> Iterator[Decision]:
+        """Keys that are commented out in the example, and needed here."""
+        seen: set[str] = set()
+        for each in self.facts.example.disabled:
+            if each.prose or each.key in seen or each.key in self.facts.example or each.key in self.facts.live:
+                continue
+            seen.add(each.key)
+            value = _unquoted(each.text)
+            said = self.facts.said(each)
+            need = demanded(self.facts, each.key, value, said)
+            if need is None and each.key not in self.facts.known:
+                need = said_in_prose(self.facts, each.key)
+            if need is None:
+                continue
+            if need.strong and need.need != "none":
+                past = self.identity.renamed(said)
+                wanted = Wanted(each, value, said, need, self._secret(each, value), taken)
+                yield self._from_past(each, past) if past else self._wanted(wanted)
+            elif said or each.key not in self.facts.known:
+                yield _decision(each, Answer("skip"), need)
+
+    # --- stages
+
+    def _reserved(self, entry: Entry) -> Decision | None:
+        if entry.bare:
+            return _decision(entry, Answer("skip", ("it takes its value from the environment",)), _NONE)
+        if entry.key == _COMPOSE_NAME:
+            why = "a changed project name means new, empty volumes: it is never added, and if, then the running one"
+            return _decision(entry, Answer("ask", (why,)), Requirement("feature", ()))
+        if entry.key in _COMPOSE_SETTINGS and entry.value and not evidence.is_placeholder(entry.value):
+            return _decision(entry, Answer("copy", ("Compose itself reads it",), entry.value), Requirement("boot", ()))
+        return None
+
+    def _carried(self, entry: Entry) -> Past | None:
+        """A value that is the same thing under another name."""
+        past = self.identity.renamed(self.facts.said(entry)) or self.identity.swapped(entry.key)
+        return past or self.identity.moved(entry, entry.value or "")
+
+    def _from_past(self, each: Entry | Disabled, past: Past) -> Decision:
+        need: Need = "security" if self._secret(each) else "boot"
+        verb: Verb = "carry" if past.sure and past.value else "ask"
+        return _decision(each, Answer(verb, (past.why,), past.value, source=past.source), Requirement(need, ()))
+
+    def _wanted(self, wanted: Wanted) -> Decision:
+        need, each = wanted.requirement, wanted.each
+        if need.need == "none":
+            return self._proposed(wanted) or self._moved_out(wanted) or _decision(each, Answer("skip"), need)
+        if wanted.key in self.facts.known and not need.strong:
+            why = "the installed version's example has it too, and the app runs without it"
+            return _decision(each, Answer("skip", (why,)), _NONE)
+        if disabled := self.facts.live_disabled.get(wanted.key):
+            return self._disabled_here(wanted, disabled)
+        answer = obtain(self.facts, self.identity, wanted)
+        if answer.verb in ("ask", "copy") and not wanted.secret and answer.value in (None, wanted.value):
+            answer = self._resembling(wanted) or answer
+        return _decision(each, answer, need)
+
+    def _proposed(self, wanted: Wanted) -> Decision | None:
+        """A setting that has another name now, and that the operator changed: it would be lost."""
+        past = self.identity.proposed(wanted.key, wanted.value, wanted.taken)
+        if past is None or not past.source or wanted.key in self.facts.known or not self.facts.previous:
+            return None
+        if past.value == self.facts.previous.get(past.source):
+            return None
+        verb: Verb = "carry" if past.sure else "ask"
+        return _decision(
+            wanted.each, Answer(verb, (past.why,), past.value, source=past.source), Requirement("feature", ())
+        )
+
+    def _moved_out(self, wanted: Wanted) -> Decision | None:
+        """A value that stood in the Compose files, and that nothing gives any more."""
+        past = self.identity.externalised(wanted.key)
+        if past is None or past.unchanged or self.facts.default(wanted.key) is not None:
+            return None
+        answer = obtain(self.facts, self.identity, wanted)
+        return _decision(wanted.each, answer, Requirement("security" if wanted.secret else "feature", ()))
+
+    def _resembling(self, wanted: Wanted) -> Answer | None:
+        past = self.identity.proposed(wanted.key, wanted.value, wanted.taken)
+        return Answer("carry" if past.sure else "ask", (past.why,), past.value, source=past.source) if past else None
+
+    def _disabled_here(self, wanted: Wanted, disabled: Disabled) -> Decision:
+        why = f"commented out on line {disabled.line} of {self.facts.live.path}"
+        if wanted.requirement.strong or wanted.secret:
+            return _decision(wanted.each, Answer("ask", (why,)), wanted.requirement)
+        return _decision(wanted.each, Answer("skip", (*wanted.requirement.why, why)), _NONE)
+
+    def _held_back(self, decision: Decision) -> Decision:
+        """In a rewritten example nothing is taken for granted."""
+        if decision.decision not in _WRITES or (decision.decision == "carry" and "annotation" in decision.evidence[0]):
+            return decision
+        why = "more than half of the keys that the example had are gone: it is another file, so nothing is written"
+        value = decision.value if decision.source else None
+        return replace(decision, decision="ask", evidence=(*decision.evidence, why), generator=None, value=value)
+
+    def _secret(self, each: Entry | Disabled, value: str | None = None) -> bool:
+        sensitive = self.facts.said(each).sensitive
+        text = value if value is not None else (each.value or "" if isinstance(each, Entry) else "")
+        return evidence.is_secret(each.key, text) if sensitive is None else sensitive
+
+
+_NONE = Requirement("none", ())
+
+
+def _decision(each: Entry | Disabled, answer: Answer, need: Requirement) -> Decision:
+    why = tuple(dict.fromkeys((*need.why, *answer.why)))
+    if answer.verb == "skip":
+        return Decision(each.key, "skip", "none", why, line=each.line)
+    return Decision(
+        each.key, answer.verb, need.need, why, answer.value, answer.generator, answer.source, each.line, answer.template
+    )
+
+
+def _unquoted(text: str) -> str:
+    text = text.partition(" #")[0].strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+# --- with less than the text of the Compose files
 
 
 @dataclass(frozen=True, slots=True)
 class ComposeEvidence:
-    """What the new version's Compose files say: variables of `${K:?}`, of any `${K…}`, defaults of `${K:-d}`."""
+    """What Compose itself says of variables: those of `${K:?}`, of any `${K…}`, defaults of `${K:-d}`."""
 
     required: frozenset[str] = frozenset()
     referenced: frozenset[str] = frozenset()
     defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do about one key. `value` is set for copy and carry; a generated value exists only in the file.
-
-    `source` is the live key whose value is carried, or may be the one meant. `line` is the key's line in the example.
-    """
-
-    key: str
-    decision: Verb
-    need: Need
-    evidence: tuple[str, ...]
-    value: str | None = field(default=None, repr=False)
-    generator: str | None = None
-    source: str | None = None
-    line: int = 0
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the upgrade must not start before a person has answered."""
-        return self.decision == "ask" and self.need in {"boot", "security"}
-
-    @property
-    def shown(self) -> str:
-        """The value as it may be shown: a generated one by its form, a carried one by its source."""
-        match self.decision:
-            case "generate":
-                return f"<generated: {check_generator(self.generator or '')}>"
-            case "carry":
-                return f"<the value of {self.source}>"
-            case "copy":
-                return self.value or ""
-            case _:
-                return ""
+    def references(self) -> References:
+        """The same as references of which only the name and the operator are known."""
+        found = [_reference(name, ":?") for name in sorted(self.required)]
+        found += [_reference(name, ":-", word) for name, word in self.defaults.items()]
+        rest = self.referenced - self.required - self.defaults.keys()
+        return References((*found, *(_reference(name, "") for name in sorted(rest))))
 
 
-def decide(
-    live: Document,
-    example: Document,
-    previous_example: Document | None = None,
-    compose: ComposeEvidence | None = None,
+def _reference(name: str, operator: Operator, word: str = "") -> Reference:
+    return Reference(name, operator, word, "the Compose files", 0, 0, ("services", "", "environment", name), whole=True)
+
+
+def decide_for(
+    live: Document, example: Document, previous: Document | None = None, compose: ComposeEvidence | None = None
 ) -> list[Decision]:
-    """Decide for each key that is active in `example` and not in `live`, in the example's order.
-
-    Without `previous_example` no key is known to be new, without `compose` no reference is known.
-    """
-    chosen = (example.entry(key) for key in dict.fromkeys(entry.key for entry in example.entries) if key not in live)
-    case = _Case(live, example, previous_example, compose or ComposeEvidence())
-    return [case.decide(entry) for entry in chosen if entry]
-
-
-@dataclass(frozen=True)
-class _Requirement:
-    need: Need
-    why: tuple[str, ...]
-    strong: bool
-    """Said in so many words, by an annotation, the comment or Compose, rather than read from the value."""
-
-
-class _Case:
-    """The documents of one comparison; each stage answers, or hands the key to the next one."""
-
-    def __init__(self, live: Document, example: Document, previous: Document | None, compose: ComposeEvidence) -> None:
-        self.live = live
-        self.example = example
-        self.previous = previous
-        self.compose = compose
-        self.live_disabled = {each.key: each for each in live.disabled if not each.prose}
-        self.known = _keys(previous) if previous else set()
-        self.lost_secrets = self._lost_secrets()
-
-    def decide(self, entry: Entry) -> Decision:
-        said = parse_annotations(entry.comments)
-        return self._reserved(entry) or self._carried(entry, said) or self._needed(entry, said)
-
-    def _reserved(self, entry: Entry) -> Decision | None:
-        if entry.bare:
-            return _decision(entry, "skip", "none", "it takes its value from the environment")
-        if entry.key == _COMPOSE_NAME:
-            why = "a changed project name means new, empty volumes: it is never added"
-            return _decision(entry, "skip", "none", why)
-        if entry.key in _COMPOSE_SETTINGS and entry.value and not evidence.is_placeholder(entry.value):
-            return _decision(entry, "copy", "boot", "Compose itself reads it", value=entry.value)
-        return None
-
-    def _carried(self, entry: Entry, said: Annotations) -> Decision | None:
-        old = said.renamed_from
-        value = self.live.get(old) if old else None
-        if value is None:
-            return None
-        return _decision(entry, "carry", "boot", f"the example says it is {old} renamed", value=value, source=old)
-
-    def _needed(self, entry: Entry, said: Annotations) -> Decision:
-        requirement = self._requirement(entry, said)
-        if requirement.need == "none":
-            return _decision(entry, "skip", "none", *requirement.why)
-        if entry.key in self.known and not requirement.strong:
-            return _decision(
-                entry, "skip", "none", "the installed version's example has it too, and the app runs without it"
-            )
-        if disabled := self.live_disabled.get(entry.key):
-            return self._disabled_here(entry, requirement, disabled)
-        return self._value(entry, said, requirement)
-
-    def _requirement(self, entry: Entry, said: Annotations) -> _Requirement:
-        key, value = entry.key, entry.value or ""
-        secret = evidence.is_secret(key, value)
-        prose = _prose(entry)
-        loose: Need = "security" if secret else "feature"
-        if said.required is False:
-            return _optional("annotated @optional")
-        if said.when and not self._holds(said.when.key, said.when.value):
-            return _optional(f"annotated for {said.when.key}={said.when.value} only, which is not the case here")
-        if said.required:
-            return _Requirement("boot", ("annotated @required",), strong=True)
-        if key in self.compose.required:
-            return _Requirement("boot", (f"Compose demands it: ${{{key}:?}}",), strong=True)
-        if said.generate or said.human is not None:
-            return _Requirement(loose, ("annotated with where its value comes from",), strong=True)
-        if evidence.must_add(key, prose) is not None:
-            return _Requirement("boot", ("its comment says that existing installations must add it",), strong=True)
-        if evidence.says_required(prose):
-            return _Requirement("boot", ("its comment says that it is required",), strong=True)
-        if condition := evidence.says_condition(prose):
-            if not condition.key:
-                return _optional("its comment names a condition that only a person can judge")
-            if not self._holds(condition.key, condition.value):
-                return _optional(f"needed only when {condition.key}={condition.value}, which is not the case here")
-            return _Requirement("boot", (f"needed because {condition.key}={condition.value}",), strong=True)
-        if evidence.says_optional(prose):
-            return _optional("its comment says that it is optional")
-        if key in self.compose.defaults:
-            return self._defaulted(value, self.compose.defaults[key], secret=secret)
-        if secret and self._generator(entry):
-            return _Requirement("security", ("its comment names how to generate it",), strong=False)
-        if evidence.is_placeholder(value):
-            return _Requirement("security" if secret else "boot", ("its example value is a placeholder",), strong=False)
-        if value and key in self.compose.referenced:
-            return _Requirement(loose, (f"Compose reads ${{{key}}} and has no default for it",), strong=False)
-        if evidence.is_in_network(value):
-            return _Requirement(
-                "feature", ("its example value is an address inside the Compose network",), strong=False
-            )
-        if value and secret:
-            return _Requirement("security", ("its example value is a published secret",), strong=False)
-        return _optional("empty in the example" if not value else "nothing says that it is required")
-
-    def _defaulted(self, value: str, default: str, *, secret: bool) -> _Requirement:
-        if default == value or not value:
-            return _optional("Compose has a default for it")
-        if secret:
-            return _Requirement("security", ("Compose would fall back on a published secret",), strong=False)
-        return _Requirement("feature", ("Compose has another default than the example",), strong=False)
-
-    def _value(self, entry: Entry, said: Annotations, requirement: _Requirement) -> Decision:
-        value, need, why = entry.value or "", requirement.need, requirement.why
-        demanded = evidence.must_add(entry.key, _prose(entry))
-        secret = evidence.is_secret(entry.key, value)
-        if said.human is not None:
-            return _decision(entry, "ask", need, *why, said.human or "only a person knows the value")
-        if said.generate or secret:
-            return self._secret(entry, said, requirement)
-        if demanded is not None and not evidence.is_placeholder(demanded):
-            return _decision(entry, "copy", need, *why, value=demanded)
-        for matches, reason in (
-            (not value, "the example gives no value"),
-            (evidence.is_placeholder(value), "its example value is a placeholder"),
-            (evidence.has_url_password(value), "its example value holds a password"),
-            (evidence.is_external(entry.key, generator=False) and not said.required, "another system issues the value"),
-            (evidence.is_public_address(value), "its example value fits the author's machine only"),
-            (_has_reference(self.example, entry), "its example value refers to other keys"),
-            (entry.key in self.compose.defaults, "which of the two is meant here, only a person knows"),
-            (evidence.is_selector(entry.key) and not said.required, "it chooses a way of running"),
-        ):
-            if matches:
-                return _decision(entry, "ask", need, *why, *({reason} - set(why)))
-        return _decision(entry, "copy", need, *why, value=value)
-
-    def _secret(self, entry: Entry, said: Annotations, requirement: _Requirement) -> Decision:
-        """Identity before generation: a fresh value only where no older one can exist."""
-        need, why = requirement.need, requirement.why
-        generator = said.generate or self._generator(entry)
-        lost = self.lost_secrets
-        if not generator:
-            reason = "no generator is named for it"
-        elif not _is_known(generator):
-            reason = f"its generator {generator} is unknown"
-        elif lost and not said.generate:
-            named = f"{lost[0]} is gone from the example, and its value may be the one meant"
-            return _decision(entry, "ask", need, *why, named, source=lost[0])
-        elif entry.key in self.known:
-            reason = "the installed version knows it already, so a value may exist elsewhere"
-        elif said.unrotatable and self.previous is None:
-            reason = "it can never be replaced, and whether data under it exists is unknown"
-        elif not said.generate and evidence.is_external(entry.key, generator=True):
-            reason = "another system issues the value"
-        elif not said.generate and evidence.is_datastore_password(entry.key):
-            reason = "a database may have been initialised with another password"
-        elif entry.key in self.compose.defaults and not said.generate:
-            reason = "the app may have been running with Compose's default"
-        else:
-            return _decision(entry, "generate", need, *why, generator=generator)
-        return _decision(entry, "ask", need, *why, reason)
-
-    def _disabled_here(self, entry: Entry, requirement: _Requirement, disabled: Disabled) -> Decision:
-        why = (*requirement.why, f"commented out on line {disabled.line} of {self.live.path}")
-        if requirement.strong or evidence.is_secret(entry.key, entry.value or ""):
-            return _decision(entry, "ask", requirement.need, *why)
-        return _decision(entry, "skip", "none", *why)
-
-    def _generator(self, entry: Entry) -> str | None:
-        # a placeholder may name it: CHANGE_ME_OPENSSL_RAND_HEX_32
-        in_value = (entry.value or "").replace("_", " ").lower().replace("rand hex", "rand -hex")
-        in_value = in_value.replace("rand base64", "rand -base64")
-        return generator_in(_prose(entry)) or generator_in([entry.inline]) or generator_in([in_value])
-
-    def _lost_secrets(self) -> list[str]:
-        """Secrets of the live file that the new example no longer has, though the previous one had them."""
-        if self.previous is None:
-            return []
-        kept = _keys(self.example)
-        removed = dict.fromkeys(entry.key for entry in self.previous.entries if entry.key not in kept)
-        return [key for key in removed if evidence.is_secret(key) and self.live.get(key)]
-
-    def _holds(self, key: str, value: str) -> bool:
-        return (self.live.get(key) or "").casefold() == value.casefold()
-
-
-def _decision(
-    entry: Entry,
-    verb: Verb,
-    need: Need,
-    *why: str,
-    value: str | None = None,
-    generator: str | None = None,
-    source: str | None = None,
-) -> Decision:
-    return Decision(entry.key, verb, need, why, value, generator, source, entry.line)
-
-
-def _keys(document: Document) -> set[str]:
-    """The keys it has, commented-out ones included."""
-    return {entry.key for entry in document.entries} | {each.key for each in document.disabled if not each.prose}
-
-
-def _prose(entry: Entry) -> list[str]:
-    return [line for line in entry.comments if not line.startswith("@")]
-
-
-def _optional(why: str) -> _Requirement:
-    return _Requirement("none", (why,), strong=False)
-
-
-def _has_reference(example: Document, entry: Entry) -> bool:
-    return entry.quoted != "'" and b"$" in example.data[entry.start : entry.end].partition(b"=")[2]
-
-
-def _is_known(generator: str) -> bool:
-    try:
-        check_generator(generator)
-    except GeneratorError:
-        return False
-    return True
+    """Decide with what Compose's model says of variables instead of its files' text."""
+    return decide(Case(live, example, previous, (compose or ComposeEvidence()).references()))

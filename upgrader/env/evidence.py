@@ -1,78 +1,95 @@
-"""What the name, the value and the comment of a key say about it."""
+"""What the name and the value of a key say about it."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from upgrader.model.secret import looks_secret
 
 # Names that contain a secret's word and hold none.
 _NO_SECRET = re.compile(
-    r"(_(VALIDITY|ROUNDS|TTL|EXPIR\w*|LIFETIME|MAX_?AGE|LENGTH|DAYS|HOURS|MINUTES|SECONDS|ENABLED?|DISABLED?|FILE|PATH|DIR"
-    r"|HEADER|ALGORITHM|ALG|POLICY|MIN|MAX|SIZE|NAME|TYPE|ISSUER|AUDIENCE|COOKIE|URL|URI|HOST|PORT|USER(NAME)?|ID|LIMIT|COUNT"
-    r"|INTERVAL|TIMEOUT|REGION|PREFIX|FORMAT|PROVIDER)$"
-    r"|(^|_)(PUBLIC|SITE|PUBLISHABLE)_)",
+    r"(_(VALIDITY|ROUNDS|TTL|EXP|EXPIR\w*|LIFETIME|MAX_?AGE|LENGTH|DAYS|HOURS|MINUTES|SECONDS|MS|ENABLED?|DISABLED?|FILE|PATH"
+    r"|DIR|HEADER|ALGO(RITHM)?|ALG|POLICY|MIN|MAX|SIZE|NAME|TYPE|ISSUER|AUDIENCE|COOKIE|URL|URI|HOST|PORT|USER(NAME)?|ID"
+    r"|IDS|LIMIT|COUNT|INTERVAL|TIMEOUT|REGION|PREFIX|SUFFIX|FORMAT|PROVIDER|REQUIRED|ALLOWED|TOKENS|MODE|LEVEL|DEBUG"
+    r"|ATTEMPTS|RETRIES|LEEWAY|CLAIMS?|SCOPES?|STRENGTH|COMPLEXITY|ENDPOINT|DRIVER|DB|DATABASE|REALM|VERSION|BUCKET)$"
+    r"|(^|_)(PUBLIC|SITE|PUBLISHABLE|ENABLE|DISABLE|ALLOW|USE|REQUIRE|BYPASS|PASSPORT|COMPASS|PASSTHROUGH|MAX|MIN)_"
+    r"|^KEYCLOAK_(?!.*(PASS|SECRET)))",
     re.IGNORECASE,
 )
-_SWITCH_VALUE = re.compile(r"(true|false|yes|no|on|off|null|none|\d)", re.IGNORECASE)
+_NO_SECRET_VALUE = re.compile(
+    r"true|false|yes|no|on|off|null|none|nil|enabled|disabled|\d{1,5}(ms|s|m|h|d|w)?|[.~]?/[\w./-]*|\w+_id|https?://[^@]*",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(r"(_IV|_SEED|_KEK|MASTER_?KEY|ENCRYPT\w*KEY|SIGNING_?KEY|_PW|_PWD)$", re.IGNORECASE)
 _EXTERNAL = re.compile(
-    r"(CLIENT_?(SECRET|ID)|(^|_)(SMTP|MAIL(ER|GUN|JET)?|EMAIL|SENDGRID|POSTMARK|AWS|S3|AZURE|GOOGLE|GCP|GITHUB|GITLAB|SLACK|DISCORD"
-    r"|STRIPE|TWILIO|OPENAI|ANTHROPIC|SENTRY|OIDC|OAUTH2?|SAML|LDAP|LICEN[CS]E|R?E?CAPTCHA|TURNSTILE|CLOUDFLARE)(_|$))",
+    r"CLIENT_?(SECRET|ID|KEY)|(^|_)(SMTP|MAIL(ER|GUN|JET|CHIMP)?|E?MAIL|SENDGRID|POSTMARK|RESEND|BREVO|SES|AWS|S3|R2|B2|AZURE|GOOGLE"
+    r"|GCP|GCS|GITHUB|GITLAB|BITBUCKET|SLACK|DISCORD|TELEGRAM|TEAMS|TWITTER|FACEBOOK|LINKEDIN|APPLE|MICROSOFT|ENTRA|OKTA|AUTH0"
+    r"|STRIPE|PADDLE|PAYPAL|TWILIO|VONAGE|OPENAI|ANTHROPIC|GEMINI|MISTRAL|GROQ|COHERE|DEEPL|OPENROUTER|HUGGING_?FACE|HF|LLM"
+    r"|SENTRY|POSTHOG|DATADOG|NEW_?RELIC|SEGMENT|INTERCOM|PUSHER|ALGOLIA|MAPBOX|MAPS|MAXMIND|GEOIP|IPINFO|UNSPLASH|PEXELS|GIPHY"
+    r"|TMDB|IGDB|STEAM\w*|OIDC|OAUTH2?|SSO|SAML|LDAP|LICEN[CS]E|R?E?CAPTCHA|HCAPTCHA|TURNSTILE|CLOUDFLARE|CF|DROPBOX|NOTION|JIRA"
+    r"|ATLASSIAN|HUBSPOT|SALESFORCE|ZOOM|TAILSCALE|NGROK|FIREBASE|FCM|APNS|VAPID|CLOUDINARY|DOCKER_?HUB|NPM|PLAID|WEBHOOK)(_|$)",
     re.IGNORECASE,
 )
-_API_KEY = re.compile(r"(API_?(KEY|TOKEN)|ACCESS_?(KEY|TOKEN))", re.IGNORECASE)
+_API_KEY = re.compile(r"(API_?(KEY|TOKEN)|ACCESS_?(KEY|TOKEN)|BOT_TOKEN|APP_ID|ACCOUNT_ID)", re.IGNORECASE)
+_STORES = (
+    r"DB|DATABASE|POSTGRES(?:QL)?|PG|PSQL|MYSQL|MARIADB|MONGO(?:DB)?|REDIS|VALKEY|KEYDB|RABBITMQ|AMQP|CLICKHOUSE|MINIO"
+    r"|ELASTIC\w*|OPENSEARCH|NEO4J|CASSANDRA|COUCHDB|INFLUX\w*|TYPESENSE|MEILI\w*|QDRANT"
+)
 _DATASTORE_PASSWORD = re.compile(
-    r"(^|_)(DB|DATABASE|POSTGRES(QL)?|PG|MYSQL|MARIADB|MONGO(DB)?|REDIS|VALKEY|RABBITMQ|CLICKHOUSE|MINIO|ELASTIC\w*)_"
-    r"(\w*_)?(PASS|PASSWORD|PASSWD|PW|ROOT_PASSWORD|SECRET_KEY)$",
+    rf"(^|_)({_STORES})_(\w*_)?(PASS|PASSWORD|PASSWD|PW|PWD|SECRET_KEY|SECRET)$|^({_STORES})_?(PASS|PASSWORD)$",
     re.IGNORECASE,
 )
-_SELECTOR = re.compile(r"(_|^)(MODE|DRIVER|ENGINE|ADAPTER|BACKEND|CLIENT|PROVIDER|STRATEGY)$", re.IGNORECASE)
+_DATASTORE_IDENTITY = re.compile(
+    rf"^(\w+_)?({_STORES})_(\w*_)?(USER|USERNAME|DB|DATABASE|NAME|DBNAME|ROOT_USER)$", re.IGNORECASE
+)
+_DATASTORE_SELECTOR = re.compile(
+    r"(^|_)(DB|DATABASE|STORAGE)_(CLIENT|TYPE|ENGINE|ADAPTER|DRIVER|DIALECT|BACKEND|CONNECTION|VENDOR)$", re.IGNORECASE
+)
+_DATASTORE_IMAGE = re.compile(
+    r"(^|[/_-])(postgres|postgresql|pgvector|postgis|timescaledb|mysql|mariadb|percona|mongo|mongodb|redis|valkey|keydb|rabbitmq"
+    r"|clickhouse(-server)?|minio|elasticsearch|opensearch|neo4j|couchdb|influxdb|supabase/postgres)(\W|$)",
+    re.IGNORECASE,
+)
+_STORE_VARIABLE = re.compile(
+    r"(PASS|PASSWORD|PASSWD|SECRET_KEY|ROOT_PASSWORD|DEFAULT_PASS|AUTH)(_FILE)?$", re.IGNORECASE
+)
+_SELECTOR = re.compile(
+    r"(_|^)(MODE|DRIVER|ENGINE|ADAPTER|BACKEND|CLIENT|PROVIDER|STRATEGY|DIALECT|VENDOR)$", re.IGNORECASE
+)
+_ADDRESS_NAME = re.compile(
+    r"(^|_)(DOMAIN|FQDN|HOSTNAME|ORIGINS?|SITE_(ADDRESS|URL)|BASE_URL|PUBLIC_URL|APP_URL|EXTERNAL_URL|WEB_URL|FRONTEND_URL|ISSUER"
+    r"|SCHEME|PROTOCOL|E?MAIL(_(ADDRESS|FROM))?)$",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
-    r"change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|with)|must[-_ ]be[-_ ]changed|fill[-_ ]?(me|in)"
-    r"|(^|[^a-z])(your|my|todo|placeholder|insert)([-_ ]|$)|generate[-_ ]|some[-_ ]?random|openssl"
-    r"|^<.*>$|^\[[a-z][^\"]*\]$|<[a-z][a-z0-9 _-]*>|x{3,}|\*{3,}"
-    r"|(^|[@/.])example\.(com|org|net)|domain\.tld|yourdomain",
+    r"change[-_ ]?(me|this|it|in[-_ ]prod)|replace[-_ ]?(me|this|with|by)|must[-_ ]be|fill[-_ ]?(me|in)"
+    r"|(^|[^a-z])(your|my|todo|placeholder|insert|enter|put|dummy|sample)([-_ ]|$)|to[-_ ]be[-_ ]|set[-_ ]?me"
+    r"|generated?[-_ ]|some[-_ ]?random|random[-_ ]|openssl"
+    r"|yourdomain|yoursite|your\w+\.(com|org)"
+    r"|^<.*>$|^\[[a-z][^\"]*\]$|<[a-z][a-z0-9 _-]*>|x{3,}|\*{3,}|\.{3}|…"
+    r"|(^|[@/.])example\.(com|org|net|local|tld)|domain\.tld|mydomain",
     re.IGNORECASE,
 )
-_LOCAL_ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]*://)?(localhost|127\.0\.0\.1)([:/]|$)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
-_IN_NETWORK = re.compile(r"^[a-z][a-z0-9+.-]*://(?!localhost\b)[a-z][a-z0-9_-]*(:\d+)?(/[\w./-]*)?$")
-
-_OPTIONAL = re.compile(
-    r"\boptional(ly)?\b|\bnot required\b|\bno [\w -]{1,40}\brequired\b|\bno need to set\b"
-    r"|\b(leave|keep)( it| this)? (empty|unset|blank|commented)(?! only)"
-    r"|\b(defaults?|falls? back|disabled|ignored|off)\b[^.;]{0,40}\b(if|when) (unset|not set|empty|omitted)\b",
-    re.IGNORECASE,
+_LOCAL_ADDRESS = re.compile(
+    r"^([a-z][a-z0-9+.-]*://)?(localhost|127\.0\.0\.1|0\.0\.0\.0|192\.168\.\d+\.\d+)([:/]|$)", re.IGNORECASE
 )
-_REQUIRED = re.compile(
-    r"(\b(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^required\b|\b(must|has to|needs to) be set\b"
-    r"|\bis (required|mandatory)\b)(?! (only )?(if|when|for|in|by|unless)\b)"
-    r"|\b([Rr]efuses to|[Ff]ails to|[Ww]ill not|[Ww]on't|[Cc]annot) (start|boot|run)\b"
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
+_IN_NETWORK = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?!localhost\b)(?P<host>[a-z][a-z0-9_-]*)(:\d+)?(/[\w./-]*)?"
+    r"|(?P<bare>[a-z][a-z0-9_-]*):\d{2,5}"
 )
-_CONDITION = re.compile(
-    r"\b(required|needed|mandatory|set|used|applies|relevant)( only)? (if|when)\b"
-    r"|\bonly (required|needed|used|applies|relevant)\b|\b(only|required) for\b",
-    re.IGNORECASE,
+_HIGH_ENTROPY = re.compile(r"[0-9a-f]{24,}|(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9+/_=-]{24,}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_COMMON = frozenset(
+    {"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null", "localhost", "admin", "root", "postgres"}
 )
-_CONDITION_ON = re.compile(
-    r"\b(?:if|when) [`'\"]?(?P<key>[A-Z][A-Z0-9_]*)[`'\"]?(?: ?= ?| is set to | is )[`'\"]?(?P<value>[\w./-]*\w)"
-)
-_MUST_ADD = re.compile(
-    r"\b(?:must|have to|need to) add:? [`'\"]?(?P<key>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>[^\s`'\"]+)", re.I
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A prose condition. Without a key it could not be understood."""
-
-    key: str = ""
-    value: str = ""
+_TOKENS = re.compile(r"[A-Z]+|\d+")
+_SEVERAL = re.compile(r"\b(each|all|every|both|these|following|below|secrets|keys|passwords|tokens)\b", re.IGNORECASE)
 
 
 def is_secret(key: str, value: str = "") -> bool:
-    """Whether a key holds a secret: its name says so, and its example value is no switch."""
-    return looks_secret(key) and not _NO_SECRET.search(key) and not _SWITCH_VALUE.fullmatch(value)
+    """Whether a key holds a secret: its name says so, and its example value is no switch, number or path."""
+    named = looks_secret(key) or bool(_SECRET.search(key))
+    return named and not _NO_SECRET.search(key) and not _NO_SECRET_VALUE.fullmatch(value)
 
 
 def is_external(key: str, *, generator: bool) -> bool:
@@ -85,6 +102,25 @@ def is_datastore_password(key: str) -> bool:
     return bool(_DATASTORE_PASSWORD.search(key))
 
 
+def is_datastore_identity(key: str) -> bool:
+    """The name of a database or of its user: another one is another database."""
+    return bool(_DATASTORE_IDENTITY.search(key))
+
+
+def is_datastore_image(image: str) -> bool:
+    return bool(_DATASTORE_IMAGE.search(image))
+
+
+def keeps_password(image: str) -> bool:
+    """Whether a database of this image stores its password with its data; Redis and its kin read it at each start."""
+    return not re.search(r"(^|[/_-])(redis|valkey|keydb|dragonfly)", image, re.IGNORECASE)
+
+
+def is_store_variable(name: str) -> bool:
+    """Whether a database's own variable sets its password: `POSTGRES_PASSWORD`, `MINIO_SECRET_KEY`."""
+    return bool(_STORE_VARIABLE.search(name))
+
+
 def is_selector(key: str) -> bool:
     """Whether a key chooses between ways of running, where only the operator knows which one is theirs."""
     return bool(_SELECTOR.search(key))
@@ -94,43 +130,65 @@ def is_placeholder(value: str) -> bool:
     return bool(_PLACEHOLDER.search(value))
 
 
-def is_public_address(value: str) -> bool:
-    """An address that only fits the author's machine."""
-    return bool(_LOCAL_ADDRESS.search(value))
+def is_host_name(key: str) -> bool:
+    """Whether a key's value is the name of a host."""
+    return bool(re.search(r"(^|_)(HOST|HOSTNAME|SERVER)$", key, re.IGNORECASE))
+
+
+def is_address_name(key: str) -> bool:
+    """Whether a key is named for the installation's own address."""
+    return bool(_ADDRESS_NAME.search(key))
+
+
+def is_off(value: str) -> bool:
+    return value.lower() in ("false", "no", "off", "0", "disabled")
+
+
+def is_own_address(key: str, value: str) -> bool:
+    """An address that is the operator's own: one that only fits the author's machine, or a key named for it."""
+    return bool(_LOCAL_ADDRESS.search(value)) or bool(_ADDRESS_NAME.search(key) and not in_network_host(value))
 
 
 def has_url_password(value: str) -> bool:
     return bool(_URL_PASSWORD.search(value))
 
 
-def is_in_network(value: str) -> bool:
-    """An address of another service of the same Compose project: a bare host name and no credentials."""
-    return bool(_IN_NETWORK.fullmatch(value))
+def in_network_host(value: str) -> str:
+    """The bare host name of an address inside the Compose network, without credentials; empty for any other value."""
+    found = _IN_NETWORK.fullmatch(value)
+    return (found["host"] or found["bare"]) if found else ""
 
 
-def says_optional(comments: Sequence[str]) -> bool:
-    return bool(_OPTIONAL.search(_text(comments)))
+def is_published_key(value: str) -> bool:
+    """A value that looks like a real key: everybody who reads the example knows it."""
+    return bool(_HIGH_ENTROPY.fullmatch(value)) and not _UUID.fullmatch(value)
 
 
-def says_required(comments: Sequence[str]) -> bool:
-    return any(_REQUIRED.search(line) for line in comments) and not says_optional(comments)
+def is_identity(value: str) -> bool:
+    """A UUID: the name of one installation or account, and not of another."""
+    return bool(_UUID.fullmatch(value))
 
 
-def says_condition(comments: Sequence[str]) -> Condition | None:
-    """`REQUIRED only when AUTH_MODE=local`: the key and the value it must have; a Condition without key if unclear."""
-    text = _text(comments)
-    if not (start := _CONDITION.search(text)):
-        return None
-    found = _CONDITION_ON.search(text, start.start())
-    return Condition(found["key"], found["value"]) if found else Condition()
+def is_datastore_selector(key: str) -> bool:
+    """Whether a key chooses the database: the wrong one is an empty one."""
+    return bool(_DATASTORE_SELECTOR.search(key))
 
 
-def must_add(key: str, comments: Sequence[str]) -> str | None:
-    """The value that an upgrade note demands: `existing installations MUST add KEY=value`."""
-    return next(
-        (found["value"].rstrip(".,;)") for found in _MUST_ADD.finditer(_text(comments)) if found["key"] == key), None
-    )
+def is_telling(value: str) -> bool:
+    """Whether two keys with this value are likely to mean the same."""
+    return value.lower() not in _COMMON and len(value) > 1
 
 
-def _text(comments: Sequence[str]) -> str:
-    return " ".join(comments)
+def name_likeness(one: str, other: str) -> float:
+    """How much two names share, by words: 1 for the same words in any order."""
+    mine, theirs = set(_TOKENS.findall(one.upper())), set(_TOKENS.findall(other.upper()))
+    return len(mine & theirs) / max(len(mine | theirs), 1)
+
+
+def speaks_of_several(comments: Sequence[str]) -> bool:
+    """Whether a comment is about more than the one line below it."""
+    return any(_SEVERAL.search(line) for line in comments)
+
+
+def is_switch(value: str) -> bool:
+    return value.lower() in ("true", "false", "yes", "no", "on", "off", "0", "1", "enabled", "disabled")

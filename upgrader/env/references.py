@@ -41,13 +41,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ServiceText:
-    """What one service's text says. `environment` values are as written; None passes the variable through."""
+    """What one service's text says. `environment` values are as written; None passes the variable through.
+
+    `places` has every scalar of the service by the path that leads to it from the service on, as written.
+    """
 
     name: str
     image: str = ""
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    places: Mapping[tuple[str, ...], str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

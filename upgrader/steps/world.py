@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from upgrader.env.decide import ComposeEvidence, Decision, decide
+from upgrader.env.decide import ComposeEvidence, Decision, decide_for
 from upgrader.env.document import Document, EnvSyntaxError
 from upgrader.env.reconcile import Reconciliation, reconcile
 from upgrader.errors import RefusedError, UpgraderError
@@ -271,7 +271,7 @@ class World:
         old = self.git.read(self.origin, self.example_path)
         previous = _readable(old, self.example_path) if old is not None else None
         label = f"{datetime.now(UTC).date().isoformat()} for {self.target_name}"
-        decisions = decide(live, example, previous, evidence)
+        decisions = decide_for(live, example, previous, evidence)
         result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
         self.shell.redactor.learn(result.secrets)
         return EnvPlan(result, tuple(decisions))

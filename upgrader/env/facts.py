@@ -1,0 +1,245 @@
+"""One case, looked up from every side: each table is made once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cached_property
+
+from upgrader.env.annotations import Annotations, parse_annotations
+from upgrader.env.case import Case
+from upgrader.env.commands import generator_for, generator_in, generator_in_value, generators_by_key
+from upgrader.env.compose_text import references_in
+from upgrader.env.document import Disabled, Document, Entry
+from upgrader.env.evidence import is_placeholder, is_secret, speaks_of_several
+from upgrader.env.interpolate import InterpolationError, interpolate
+from upgrader.env.references import Reference, References, ServiceText
+from upgrader.env.surroundings import Surroundings, surroundings
+
+_NOTHING = Surroundings()
+_PLAIN = Annotations()
+
+
+class Facts:
+    """What is known of the keys of one case."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.live = case.live
+        self.example = case.example
+        self.previous = case.previous
+        self.compose = case.compose or References()
+        self.before = case.previous_compose
+        self.places_before: dict[str, dict[tuple[str, ...], str]] = {}
+
+    # --- the documents
+
+    @cached_property
+    def live_disabled(self) -> Mapping[str, Disabled]:
+        return {each.key: each for each in self.live.disabled if not each.prose}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Keys that the installed version's example has, commented-out ones included."""
+        return keys(self.previous) if self.previous else frozenset()
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        return keys(self.example)
+
+    @cached_property
+    def removed(self) -> tuple[str, ...]:
+        """Active keys of the previous example that the new one does not name any more."""
+        if self.previous is None:
+            return ()
+        return tuple(dict.fromkeys(each.key for each in self.previous.entries if each.key not in self.kept))
+
+    @cached_property
+    def rewritten(self) -> bool:
+        """Whether more than half of the previous example's keys are gone: it is another file by now."""
+        if self.previous is None:
+            return False
+        active = {each.key for each in self.previous.entries}
+        return len(active) >= 8 and len(self.removed) * 2 > len(active)
+
+    @cached_property
+    def _around(self) -> Mapping[str, Surroundings]:
+        return surroundings(self.example)
+
+    def around(self, key: str) -> Surroundings:
+        return self._around.get(key, _NOTHING)
+
+    def prose(self, key: str) -> tuple[str, ...]:
+        """What is written directly at the key, annotations left out."""
+        return tuple(line for line in self.around(key).own if not line.startswith("@"))
+
+    def said(self, each: Entry | Disabled) -> Annotations:
+        """The overlay's word on a key, then that of the decorators in the example."""
+        here = parse_annotations(each.comments)
+        over = self.case.overlay.said.get(each.key) if self.case.overlay else None
+        if not over:
+            return here
+        words = {
+            word.name: getattr(over if getattr(over, word.name) != getattr(_PLAIN, word.name) else here, word.name)
+            for word in fields(Annotations)
+        }
+        return Annotations(**words)
+
+    @cached_property
+    def _templates(self) -> Mapping[int, str]:
+        return {each.start: each.template for each in self.example.statements if each.template and each.quote != "'"}
+
+    def template(self, each: Entry | Disabled) -> str | None:
+        """The example's value as written, if it has references to other keys in it."""
+        text = self._templates.get(each.start)
+        return text if text and references_in(text) else None
+
+    def effective(self, key: str) -> str | None:
+        """What the app would see for a key: the live value, else Compose's default, else the example's value."""
+        if key in self.live:
+            return self.live.get(key)
+        default = self.default(key)
+        value = self.example.get(key) if default is None else default
+        return None if value is None or is_placeholder(value) else value
+
+    def uses_family(self, prefix: str) -> bool:
+        """Whether the live file sets up something whose keys begin so."""
+        return any(key.startswith(prefix) and self.live.get(key) for key in self.live_keys)
+
+    @cached_property
+    def live_keys(self) -> frozenset[str]:
+        return frozenset(each.key for each in self.live.entries)
+
+    @cached_property
+    def around_before(self) -> Mapping[str, Surroundings]:
+        return surroundings(self.previous) if self.previous else {}
+
+    # --- generators
+
+    @cached_property
+    def _table(self) -> Mapping[str, str]:
+        return generators_by_key(self.example)
+
+    def generator(self, key: str, value: str) -> str | None:
+        """The generator that the example names for a secret: at the key, in its value, in a table, above its run."""
+        around = self.around(key)
+        return (
+            generator_in_value(value)
+            or generator_for(key, around.own, self._table)
+            or generator_for(key, around.apart, self._table)
+            or (generator_in(around.run) if self._run_speaks_of(key, around.run) else None)
+        )
+
+    def _run_speaks_of(self, key: str, run: tuple[str, ...]) -> bool:
+        """Whether a comment above an earlier line of the run is about this key as well."""
+        return bool(run) and (speaks_of_several(run) or any(key in line for line in run) or self._only_secret(key))
+
+    def _only_secret(self, key: str) -> bool:
+        """Whether the key is the only secret of its run: a hint above it can mean nothing else."""
+        return self._secrets_by_run.get(self.around(key).run, 0) == 1
+
+    @cached_property
+    def _secrets_by_run(self) -> Mapping[tuple[str, ...], int]:
+        counts: dict[tuple[str, ...], int] = {}
+        for entry in self.example.entries:
+            around = self.around(entry.key)
+            if is_secret(entry.key, entry.value or ""):
+                head = around.run or around.own or around.apart
+                counts[head] = counts.get(head, 0) + 1
+        return counts
+
+    # --- Compose
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[Reference]]:
+        return by_name(self.compose)
+
+    @cached_property
+    def _by_name_before(self) -> Mapping[str, list[Reference]]:
+        return by_name(self.before or References())
+
+    def references(self, key: str) -> list[Reference]:
+        return self._by_name.get(key, [])
+
+    def references_before(self, key: str) -> list[Reference]:
+        return self._by_name_before.get(key, [])
+
+    @cached_property
+    def _passed(self) -> Mapping[str, list[str]]:
+        passed: dict[str, list[str]] = {}
+        for service in self.compose.services.values():
+            for name, value in service.environment.items():
+                if value is None:
+                    passed.setdefault(name, []).append(service.name)
+        return passed
+
+    def passed(self, key: str) -> list[str]:
+        """The services that take a variable from Compose's environment by its bare name."""
+        return self._passed.get(key, [])
+
+    @cached_property
+    def profiles(self) -> frozenset[str]:
+        """The profiles that are, or will be, active."""
+        text = self.live.get("COMPOSE_PROFILES") if "COMPOSE_PROFILES" in self.live else None
+        if text is None:
+            text = self.example.get("COMPOSE_PROFILES") or ""
+        return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+    def runs(self, service: str) -> bool:
+        """Whether a service is part of the project as it is run; True for what stands outside services."""
+        found = self.compose.services.get(service)
+        return not found or not found.profiles or "*" in self.profiles or not self.profiles.isdisjoint(found.profiles)
+
+    def is_new(self, service: str) -> bool:
+        """Whether the service is known to be none of the installed version's."""
+        if not service or self.before is None:
+            return False
+        return service not in self.before.services and self._image(service) not in self._images_before
+
+    def only_in_new_services(self, key: str) -> bool:
+        readers = {each.service for each in self.references(key)} | set(self.passed(key))
+        return bool(readers) and all(self.is_new(service) for service in readers)
+
+    def _image(self, service: str) -> str:
+        found = self.compose.services.get(service)
+        return repository(found) if found else ""
+
+    @cached_property
+    def _images_before(self) -> frozenset[str]:
+        services = self.before.services.values() if self.before else ()
+        return frozenset(repository(each) for each in services) - {""}
+
+    def default(self, key: str) -> str | None:
+        """What Compose takes for an unset key, where all places that have a default agree; None where it has none."""
+        return self._default(self.references(key))
+
+    def default_before(self, key: str) -> str | None:
+        return self._default(self.references_before(key))
+
+    def _default(self, references: list[Reference]) -> str | None:
+        words = {each.word for each in references if each.operator.endswith("-")}
+        values = {self.resolved(word) for word in words}
+        return values.pop() if len(values) == 1 else None
+
+    def resolved(self, text: str) -> str | None:
+        """A Compose file's text with the live values in it; None where it cannot be told."""
+        try:
+            return interpolate(text, self.live.get)
+        except InterpolationError:
+            return None
+
+
+def keys(document: Document) -> frozenset[str]:
+    """The keys it has, commented-out ones included."""
+    return frozenset({each.key for each in document.entries} | {e.key for e in document.disabled if not e.prose})
+
+
+def by_name(references: References) -> dict[str, list[Reference]]:
+    found: dict[str, list[Reference]] = {}
+    for each in references.references:
+        found.setdefault(each.name, []).append(each)
+    return found
+
+
+def repository(service: ServiceText) -> str:
+    """The image without its tag and registry's variables: `postgres`; empty for what is built."""
+    return re.sub(r"(@.*|:[^/]*)$", "", re.sub(r"\$\{[^}]*\}", "", service.image)).strip("/")

@@ -1,0 +1,162 @@
+"""Whose value a new key may already have: found before anything is copied or generated."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from upgrader.env import evidence
+from upgrader.env.annotations import Annotations
+from upgrader.env.document import Disabled, Entry
+from upgrader.env.facts import Facts
+from upgrader.env.places import Before, before, place_of
+from upgrader.env.references import ServiceText
+from upgrader.env.surroundings import Surroundings
+
+COMPOSE_FILES = "the installed version's Compose files"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A value that the installation has already for what the key means now.
+
+    `sure` says that it is the same thing under another name; else it is a proposal. `unchanged` says that Compose
+    gives that value anyway.
+    """
+
+    why: str
+    source: str | None = None
+    value: str | None = field(default=None, repr=False)
+    sure: bool = False
+    unchanged: bool = False
+
+
+class Identity:
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def renamed(self, said: Annotations) -> Past | None:
+        """What an annotation says."""
+        old = said.renamed_from
+        value = self.facts.live.get(old) if old else None
+        if old is None or value is None:
+            return None
+        return Past(f"it is {old} renamed, as its annotation says", old, value, sure=said.transform == "none")
+
+    def swapped(self, key: str) -> Past | None:
+        """The variable that stood in the same place of the Compose files."""
+        swaps = {each.variable: each for each in self._before(key) if each.variable}
+        mine = {name: value for name in swaps if (value := self.facts.live.get(name))}
+        if not mine:
+            return None
+        name, value = next(iter(mine.items()))
+        place = ".".join(swaps[name].place)
+        if len(set(mine.values())) > 1:
+            return Past(f"Compose files had {' and '.join(mine)} in its places, with different values", name)
+        return Past(f"the Compose files now read it where they read {name} ({place})", name, value, sure=True)
+
+    def externalised(self, key: str) -> Past | None:
+        """What stood in the Compose files themselves."""
+        found = [each for each in self._before(key) if each.value and each.place[0] != "image"]
+        if not found:
+            return None
+        values = {each.value for each in found}
+        place = ".".join(found[0].place)
+        if all(each.same for each in found):
+            return Past(f"Compose's own default gives {place} the value it has now", None, None, unchanged=True)
+        if len(values) > 1:
+            return Past(f"the installed version's Compose files have their own values for it ({place})")
+        why = f"the installed version's Compose files have a value of their own for it ({place})"
+        return Past(why, COMPOSE_FILES, values.pop())
+
+    def moved(self, entry: Entry | Disabled, value: str) -> Past | None:
+        """The key whose old default it takes over, while that key gets another one."""
+        if not evidence.is_telling(value) or evidence.is_placeholder(value):
+            return None
+        named = [name for name in self._changed.get(value, ()) if evidence.name_likeness(name, entry.key) >= 0.5]
+        if len(named) != 1 or not (live := self.facts.live.get(named[0])):
+            return None
+        why = f"it takes over the default that {named[0]} had, and {named[0]} gets another one"
+        return Past(why, named[0], live, sure=True)
+
+    def proposed(self, key: str, value: str, taken: frozenset[str]) -> Past | None:
+        """A key that left the example, is set here, and resembles this one."""
+        ranked = sorted(
+            ((self._likeness(key, value, name), name) for name in self._lost if name not in taken), reverse=True
+        )
+        if not ranked or ranked[0][0] < 0.5:
+            return None
+        name = ranked[0][1]
+        live = self.facts.live.get(name)
+        if self._same_words(key, name) and not evidence.is_secret(key, value):
+            return Past(
+                f"{name} is gone from the example, and its comment stands above this key now", name, live, sure=True
+            )
+        return Past(f"{name} is gone from the example, and it may be the one meant", name, live)
+
+    def _same_words(self, key: str, name: str) -> bool:
+        """Whether a key has the last line of the comment that another one had in the previous example."""
+        mine, theirs = self.facts.prose(key), self.facts.around_before.get(name, Surroundings()).own
+        return bool(mine and theirs) and mine[-1] == theirs[-1] and len(mine[-1]) >= 12
+
+    def lost_secret(self, key: str, taken: frozenset[str]) -> Past | None:
+        """A secret that left the example and is set here: a new secret may be the same one."""
+        mine = evidence.is_external(key, generator=False)
+        lost = [
+            name
+            for name in self._lost
+            if name not in taken
+            and evidence.is_secret(name)
+            and (mine or not evidence.is_external(name, generator=False))
+        ]
+        if not lost:
+            return None
+        name = max(lost, key=lambda each: evidence.name_likeness(each, key))
+        why = f"{name} is gone from the example, and its value may be the one meant"
+        return Past(why, name, self.facts.live.get(name))
+
+    def datastore(self, key: str) -> str | None:
+        """The database whose password a key is, if that database may hold data already; else None."""
+        stores = self._stores(key)
+        if any(not evidence.keeps_password(service.image) for service in stores):
+            return None  # its server reads the password at each start
+        if stores:
+            return next((service.name for service in stores if not self.facts.is_new(service.name)), None)
+        if not evidence.is_datastore_password(key) or self.facts.only_in_new_services(key):
+            return None
+        return "a database"
+
+    def _stores(self, key: str) -> list[ServiceText]:
+        """The database services that set their password from the key."""
+        return [
+            service
+            for each in self.facts.references(key)
+            if (service := self.facts.compose.services.get(each.service))
+            and evidence.is_datastore_image(service.image)
+            and (each.section in ("command", "entrypoint") or evidence.is_store_variable(place_of(each)[0][-1]))
+        ]
+
+    def _before(self, key: str) -> list[Before]:
+        return list(before(self.facts, key)) if self.facts.before else []
+
+    @cached_property
+    def _lost(self) -> tuple[str, ...]:
+        return tuple(name for name in self.facts.removed if self.facts.live.get(name))
+
+    @cached_property
+    def _changed(self) -> dict[str, list[str]]:
+        """Keys by the default they had, of those that have another one now."""
+        found: dict[str, list[str]] = {}
+        if self.facts.previous:
+            for name in {each.key for each in self.facts.previous.entries}:
+                old, new = self.facts.previous.get(name), self.facts.example.get(name)
+                if old and new and old != new:
+                    found.setdefault(old, []).append(name)
+        return found
+
+    def _likeness(self, key: str, value: str, name: str) -> float:
+        """How likely a removed key is this one: by its name, and by the default they share."""
+        if self.facts.previous is None:
+            return 0
+        default = self.facts.previous.get(name) or ""
+        same = bool(default) and default == value and evidence.is_telling(value)
+        switch = evidence.is_switch(value) != evidence.is_switch(self.facts.live.get(name) or "")
+        return 0 if switch and value else evidence.name_likeness(key, name) + (0.4 if same else 0)

@@ -1,0 +1,178 @@
+"""How a needed key gets its value: copied, generated, or from a person."""
+
+from dataclasses import dataclass, field
+
+from upgrader.env import evidence, prose
+from upgrader.env.annotations import Annotations
+from upgrader.env.case import BACKUPS, Verb
+from upgrader.env.commands import length_said
+from upgrader.env.compose_text import references_in
+from upgrader.env.document import Disabled, Entry
+from upgrader.env.facts import Facts
+from upgrader.env.generate import Length, fits, generator_fits, is_generator
+from upgrader.env.identity import Identity, Past
+from upgrader.env.requirement import Requirement
+from upgrader.env.template import expand
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    verb: Verb
+    why: tuple[str, ...] = ()
+    value: str | None = field(default=None, repr=False)
+    generator: str | None = None
+    source: str | None = None
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A needed key, with what is known of it. `value` is the example's, `taken` are keys whose values others have."""
+
+    each: Entry | Disabled
+    value: str
+    said: Annotations
+    requirement: Requirement
+    secret: bool
+    taken: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        return self.each.key
+
+
+def obtain(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
+    """The strongest source first: what the vendor says, what the installation has, then the example."""
+    return (
+        _as_annotated(facts, wanted)
+        or _had_before(identity, wanted)
+        or (_secret(facts, identity, wanted) if wanted.said.generate or wanted.secret else _plain(facts, wanted))
+    )
+
+
+def _as_annotated(facts: Facts, wanted: Wanted) -> Answer | None:
+    said = wanted.said
+    if said.manual:
+        return Answer("ask", ("annotated @manual: only a person writes it",))
+    if said.misread:
+        return Answer("ask", (f"its annotation {said.misread[0]} cannot be read",))
+    if said.same_as or said.derive:
+        template = said.derive or f"{{{said.same_as}}}"
+        return _derived(facts, template, said)
+    if said.human is not None:
+        return Answer("ask", (said.human or "only a person knows the value",))
+    return None
+
+
+def _derived(facts: Facts, template: str, said: Annotations) -> Answer:
+    value = expand(template, facts.live.get)
+    if value is None:
+        return Answer("ask", (f"it follows from {', '.join(said.derived_from)}, which is not set here",))
+    if said.exactly and not fits(value, Length(said.exactly)):
+        return Answer("ask", (f"it must have exactly {said.exactly} characters, unlike {said.same_as or template}",))
+    if said.same_as:
+        return Answer("carry", (f"it is the same as {said.same_as}",), value, source=said.same_as)
+    return Answer("copy", (f"it follows from {', '.join(said.derived_from)}",), value, template=template)
+
+
+def _had_before(identity: Identity, wanted: Wanted) -> Answer | None:
+    past = identity.externalised(wanted.key)
+    if past is None:
+        return None
+    if past.unchanged:
+        return Answer("skip", (past.why,))
+    if past.value == wanted.value and not wanted.secret and past.value:
+        return Answer("copy", (past.why, "the example has the same one"), past.value)
+    return _proposal(past)
+
+
+def _proposal(past: Past) -> Answer:
+    return Answer("ask", (past.why,), past.value, source=past.source)
+
+
+def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
+    """Identity before generation: a fresh value only where no older one can exist."""
+    key, said = wanted.key, wanted.said
+    if found := facts.case.found.get(key):
+        return Answer("ask", (f"{BACKUPS} has a value for it",), found, source=BACKUPS)
+    lost = None if said.generate else identity.lost_secret(key, wanted.taken)
+    if lost:
+        return _proposal(lost)
+    if reason := _forbidden(facts, identity, wanted):
+        return Answer("ask", (reason,))
+    generator = said.generate or facts.generator(key, wanted.value)
+    length = Length(said.exactly) if said.exactly else length_said(facts.prose(key))
+    if not generator and facts.case.assume_generators:
+        generator = _assumed(length)
+    if not generator:
+        return Answer("ask", ("no generator is named for it",))
+    if not is_generator(generator):
+        return Answer("ask", (f"its generator {generator} is unknown",))
+    if length and not said.generate and not generator_fits(generator, length):
+        return Answer("ask", (f"its comment names a generator, and a length that does not go with it: {length}",))
+    return Answer("generate", (), generator=generator)
+
+
+def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
+    """Why no fresh value may be made, if so."""
+    key, said = wanted.key, wanted.said
+    fresh = facts.case.data_exists is False or facts.only_in_new_services(key)
+    if not fresh and key in facts.known:
+        return "the installed version knows it already, so a value may exist elsewhere"
+    if not fresh and said.unrotatable and facts.previous is None:
+        return "it can never be replaced, and whether data under it exists is unknown"
+    if facts.case.data_exists is not False and not said.generate and (store := identity.datastore(key)):
+        return f"{store} may have been initialised with another password"
+    if said.generate:
+        return None
+    if evidence.is_external(key, generator=True):
+        return "another system issues the value"
+    if not fresh and facts.default_before(key):
+        return "the app may have been running with Compose's default"
+    if facts.before is None and facts.default(key):
+        return "the app may have been running with Compose's default"
+    return None
+
+
+def _assumed(length: Length | None) -> str:
+    return f"alnum:{length.count}" if length and length.unit == "characters" and length.bound != "at most" else "hex:32"
+
+
+def _plain(facts: Facts, wanted: Wanted) -> Answer:
+    key, value, said = wanted.key, wanted.value, wanted.said
+    demanded = prose.must_add(key, facts.prose(key))
+    if demanded is not None and not evidence.is_placeholder(demanded):
+        return Answer("copy", (), demanded)
+    if template := facts.template(wanted.each):
+        return _expanded(facts, template)
+    named = bool(said.required)
+    for matches, reason in (
+        (not value, "the example gives no value"),
+        (evidence.is_placeholder(value), "its example value is a placeholder"),
+        (prose.says_change(facts.prose(key)), "its example value is not meant to be used"),
+        (evidence.has_url_password(value), "its example value holds a password"),
+        (evidence.is_published_key(value), "its example value looks like somebody's key"),
+        (evidence.is_external(key, generator=False) and not named, "another system issues the value"),
+        (evidence.is_own_address(key, value), "its example value is an address that only a person knows"),
+        (facts.default(key) is not None, "which of the two is meant here, only a person knows"),
+        (evidence.is_selector(key) and not named, "it chooses a way of running"),
+        (_is_identity(facts, key), "it names a database or its user, which exists under its own name"),
+    ):
+        if matches:
+            return Answer("ask", (reason,))
+    return Answer("copy", (), value)
+
+
+def _is_identity(facts: Facts, key: str) -> bool:
+    return evidence.is_datastore_identity(key) and not facts.only_in_new_services(key)
+
+
+def _expanded(facts: Facts, template: str) -> Answer:
+    """A value made of other keys: with the live ones in it, as long as they are all there."""
+    names = list(dict.fromkeys(each[0] for each in references_in(template)))
+    value = facts.resolved(template)
+    if value is None or any(not facts.live.get(name) for name in names):
+        return Answer("ask", ("its example value refers to other keys, which are not all set here",))
+    if evidence.is_placeholder(value):
+        return Answer("ask", ("its example value is a placeholder",))
+    return Answer("copy", (f"made of {', '.join(names)} as they are here",), value, template=template)

@@ -1,0 +1,148 @@
+"""What sentences in comments say about a key: required, optional, on which condition, to be added."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_OPTIONAL = re.compile(
+    r"\boptional(ly)?\b|\bnot required\b|\bno [\w -]{1,40}\brequired\b|\b(no need|not necessary|don'?t need) to\b"
+    r"|\b(leave|keep|set)( it| this)?( as)? (empty|unset|blank|commented)(?! only| unless)"
+    r"|\buncomment\b|\b(can|may) be (left )?(empty|blank|unset|omitted|removed)\b"
+    r"|\bif (you want|you'?d like|desired|needed)\b"
+    r"|\b(defaults?|falls? back|disabled|ignored|off|auto[- ]?(generated|detected))\b[^.;]{0,40}"
+    r"\b(if|when) (unset|not set|empty|omitted|blank|absent)\b"
+    r"|\b(if|when) (unset|not set|empty|omitted|blank|absent|left (empty|blank|unset))\b[^.;]{0,60}"
+    r"\b(defaults?|falls? back|disabled|ignored|off|generated|used)\b",
+    re.IGNORECASE,
+)
+_DEFAULTS = re.compile(
+    r"\bdefaults? (to|is|=|:)|\bdefault ?[:=]|\(default\b|\bby default\b|\bdefault value\b", re.IGNORECASE
+)
+_REQUIRED = re.compile(
+    r"(\b(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^required\b"
+    r"|\b(must|has to|needs to) be (set|changed|defined|configured)\b"
+    r"|\bis (required|mandatory)\b)(?!,? (only )?(if|when|for|in|by|unless|with|to (use|enable))\b)"
+    r"|\b([Rr]efuses to|[Ff]ails to|[Ww]ill not|[Ww]on't|[Cc]annot|can't) (start|boot|run)\b"
+)
+_UNSET_ONLY = re.compile(
+    r"\b(leave|keep)( it| this)? (empty|unset|blank|commented)( out)? (only|unless)\b", re.IGNORECASE
+)
+_CHANGE = re.compile(
+    r"\b(should|must|need to|have to|please|remember to|be sure to|make sure to)\b( \w+)?"
+    r" (change|replace|edit|customi[sz]e|adjust)\b"
+    r"|\bchange (this|it)\b( (value|password|key|secret|to))?(?! (if|when|only))",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"\b(required|needed|mandatory|must be set|set|used|use|applies|relevant|only)"
+    r"(,? only)?,? (if|when|with|for|unless)\b"
+    r"|\bonly (required|needed|applies|relevant)\b|\b(required|needed) (for|in|by|to)\b|^(if|when)\b",
+    re.IGNORECASE,
+)
+_HELD = (
+    r"[`'\"]?(?P<key>[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,}[A-Z0-9_]*)[`'\"]?"
+    r"(?: ?(?P<sign>!?==?) ?| is (?P<isnt>not )?(?:set to |equal to )?| set to )[`'\"]?(?P<value>[\w./-]*\w)"
+)
+_CONDITION_ON = re.compile(
+    rf"\b(?P<word>if|when|with|for|unless|only|and)\b,? (?:the )?(?:using )?{_HELD}", re.IGNORECASE
+)
+_UPPER = re.compile(r"[A-Z][A-Z0-9_]+")
+_SWITCHED = {
+    "enabled": ("true", False),
+    "on": ("true", False),
+    "disabled": ("true", True),
+    "set": ("", True),
+    "defined": ("", True),
+    "configured": ("", True),
+    "unset": ("", False),
+    "empty": ("", False),
+}
+_MUST_ADD = re.compile(
+    r"\b(?:must|have to|need to|should)(?: \w+)? (?:add|set):? (?:\w+ ){0,3}?[`'\"]?"
+    r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>[^\s`'\"]+)",
+    re.IGNORECASE,
+)
+_EXISTING = re.compile(
+    r"\b(upgrad\w+|existing (installations?|deployments?|instances?|users?)|when updating)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A prose condition. Without a key it could not be understood. An empty value means: unset or empty."""
+
+    key: str = ""
+    value: str = ""
+    negated: bool = False
+
+    def holds(self, value: str | None) -> bool:
+        """Whether it is so for this value of the key."""
+        actual = (value or "").casefold()
+        same = actual in _TRUE if self.value == "true" else actual == self.value.casefold()
+        return same is not self.negated
+
+    def __str__(self) -> str:
+        if not self.value:
+            return f"{self.key} is set" if self.negated else f"{self.key} is empty"
+        return f"{self.key}{'!=' if self.negated else '='}{self.value}"
+
+
+_TRUE = frozenset({"true", "1", "yes", "on", "enabled"})
+
+
+def says_optional(comments: Sequence[str]) -> bool:
+    return bool(_OPTIONAL.search(_text(comments)))
+
+
+def says_default(comments: Sequence[str]) -> bool:
+    """Whether a comment tells the app's own default: it runs without the key."""
+    return bool(_DEFAULTS.search(_text(comments)))
+
+
+def says_required(comments: Sequence[str]) -> bool:
+    return any(_REQUIRED.search(line) for line in comments) and not says_optional(comments)
+
+
+def says_change(comments: Sequence[str]) -> bool:
+    """`You should change this`: the example's value is not meant to be used."""
+    return bool(_CHANGE.search(_text(comments)))
+
+
+def says_unset_only(comments: Sequence[str]) -> bool:
+    """`Leave UNSET only if …`: the exception is to leave it out, the rule is to have it."""
+    return bool(_UNSET_ONLY.search(_text(comments)))
+
+
+def says_condition(comments: Sequence[str]) -> Condition | None:
+    """`REQUIRED only when AUTH_MODE=local`: the key and the value it must have; a Condition without key if unclear."""
+    text = _text(comments)
+    if not (start := _CONDITION.search(text)):
+        return None
+    for found in _CONDITION_ON.finditer(text, start.start()):
+        if not _UPPER.fullmatch(found["key"]):
+            continue
+        value, negated = (
+            _SWITCHED.get(found["value"].lower(), (found["value"], False))
+            if not found["sign"]
+            else (found["value"], False)
+        )
+        against = (found["sign"] or "").startswith("!") or bool(found["isnt"])
+        return Condition(found["key"], value, negated ^ against ^ (found["word"].lower() == "unless"))
+    return Condition()
+
+
+def must_add(key: str, comments: Sequence[str]) -> str | None:
+    """The value that an upgrade note demands: `existing installations MUST add KEY=value`."""
+    text = _text(comments)
+    return next(
+        (
+            found["value"].rstrip(".,;)")
+            for found in _MUST_ADD.finditer(text)
+            if found["key"] == key and ("add" in found[0].lower() or _EXISTING.search(text))
+        ),
+        None,
+    )
+
+
+def _text(comments: Sequence[str]) -> str:
+    return " ".join(comments)

@@ -1,0 +1,171 @@
+"""Whether a key is needed at all, from the strongest evidence to the weakest."""
+
+from dataclasses import dataclass
+
+from upgrader.env import evidence, prose
+from upgrader.env.annotations import Annotations
+from upgrader.env.case import Need
+from upgrader.env.compose_text import fatal, stops
+from upgrader.env.document import Disabled, Entry
+from upgrader.env.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`strong`: said in so many words, by an annotation, the comment or Compose, rather than read from the value."""
+
+    need: Need
+    why: tuple[str, ...]
+    strong: bool = False
+
+
+def optional(*why: str) -> Requirement:
+    return Requirement("none", why)
+
+
+def requirement(facts: Facts, each: Entry | Disabled, value: str, said: Annotations) -> Requirement:
+    """What says that the key is needed, or that it is not. `value` is the example's."""
+    return (
+        demanded(facts, each.key, value, said)
+        or _judged(facts, each.key, value)
+        or _read_from_value(facts, each.key, value)
+    )
+
+
+def demanded(facts: Facts, key: str, value: str, said: Annotations) -> Requirement | None:
+    """What needs no judgement: an annotation, Compose."""
+    return _annotated(facts, key, value, said) or _demanded_by_compose(facts, key)
+
+
+def _annotated(facts: Facts, key: str, value: str, said: Annotations) -> Requirement | None:
+    need: Need = "security" if _is_secret(key, value, said) else "feature"
+    if said.removed or said.deprecated:
+        return optional(f"it is on its way out: {said.removed or said.deprecated}")
+    if said.required is False:
+        return optional("annotated @optional")
+    if said.when and not said.when.holds(facts.effective(said.when.key)):
+        return optional(f"annotated for {said.when} only, which is not the case here")
+    if said.required:
+        why = f"annotated @required, and here {said.when}" if said.when else "annotated @required"
+        return Requirement("boot", (why,), strong=True)
+    if said.generate or said.human is not None or said.same_as or said.derive:
+        return Requirement(need, ("annotated with where its value comes from",), strong=True)
+    return None
+
+
+def _demanded_by_compose(facts: Facts, key: str) -> Requirement | None:
+    for reference in facts.references(key):
+        if not stops(reference):
+            continue
+        place = f"{reference.file}:{reference.line}"
+        asleep = "" if facts.runs(reference.service) else ", also while its profile is off"
+        if reference.operator:
+            why = f"Compose refuses to start without it{asleep}: ${{{key}{reference.operator}…}} in {place}"
+        else:
+            why = f"Compose refuses an empty {reference.section} ({place}){asleep}"
+        return Requirement("boot", (why,), strong=True)
+    return None
+
+
+def _judged(facts: Facts, key: str, value: str) -> Requirement | None:
+    said = said_in_prose(facts, key)
+    return said if said and said.strong else _choice(facts, key, value) or said
+
+
+def _choice(facts: Facts, key: str, value: str) -> Requirement | None:
+    """Choices that the installation has made already, and that the example makes otherwise for all that one knows."""
+    if not value or key in facts.known or facts.default(key) is not None:
+        return None
+    if evidence.is_datastore_selector(key) and not facts.only_in_new_services(key):
+        return Requirement("feature", ("it chooses the database or the storage, and data exists",))
+    family = key.removesuffix("_ENABLED") + "_"
+    if key.endswith("_ENABLED") and evidence.is_off(value) and facts.uses_family(family):
+        return Requirement("feature", (f"the example switches off what {family}… set up here",))
+    return None
+
+
+def said_in_prose(facts: Facts, key: str) -> Requirement | None:
+    text = facts.prose(key)
+    if prose.must_add(key, text) is not None:
+        return Requirement("boot", ("its comment says that existing installations must add it",), strong=True)
+    if prose.says_unset_only(text):
+        return Requirement("feature", ("its comment names leaving it out as the exception",), strong=True)
+    condition = prose.says_condition(text)
+    if condition and condition.key and condition.key != key:
+        if not condition.holds(facts.effective(condition.key)):
+            return optional(f"needed only when {condition}, which is not the case here")
+        if not prose.says_optional(text):
+            return Requirement("boot", (f"needed because {condition}",), strong=True)
+    if prose.says_required(text):
+        return Requirement("boot", ("its comment says that it is required",), strong=True)
+    if condition and not condition.key:
+        return optional("its comment names a condition that only a person can judge")
+    if prose.says_optional(text):
+        return optional("its comment says that it is optional")
+    if prose.says_change(text):
+        return Requirement("feature", ("its comment says that it must be changed",))
+    around = facts.around(key)
+    if prose.says_optional((*around.run, *around.apart)) or prose.says_optional(around.section):
+        return optional("the comment above its lines says that they are optional")
+    return None
+
+
+def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
+    secret = evidence.is_secret(key, value)
+    need: Need = "security" if secret else "feature"
+    default = facts.default(key)
+    if default:
+        return _defaulted(facts, key, value, default, secret=secret)
+    readers = [each for each in facts.references(key) if facts.runs(each.service)]
+    if facts.references(key) and not readers:
+        return optional("only services read it whose profile is off")
+    if secret and facts.generator(key, value):
+        return Requirement("security", ("its comment names how to generate it",))
+    if value and any(not each.operator and fatal(each) for each in readers):
+        return Requirement("boot", (f"without it {_damage(facts, key)}",), strong=not facts.references_before(key))
+    if not value:
+        return optional("empty in the example")
+    if evidence.is_external(key, generator=False) and not any(not each.operator for each in readers):
+        return optional("it belongs to an outside service, and nothing says that it must be set")
+    if secret:
+        kind = "a placeholder" if evidence.is_placeholder(value) else "a secret that everybody can read"
+        return Requirement("security", (f"its example value is {kind}",))
+    if prose.says_default(facts.prose(key)):
+        return optional("its comment names the app's own default")
+    if any(not each.operator for each in readers):
+        return Requirement("feature", (f"Compose reads ${{{key}}} and has no default for it",))
+    if facts.passed(key):
+        return Requirement(need, ("Compose passes it on to " + ", ".join(facts.passed(key)),))
+    if evidence.is_placeholder(value):
+        return Requirement("boot", ("its example value is a placeholder",))
+    if key not in facts.known and evidence.is_address_name(key) and evidence.is_own_address(key, value):
+        return Requirement("feature", ("it is the installation's own address, and the example has the author's",))
+    host = evidence.in_network_host(value) or (value if evidence.is_host_name(key) else "")
+    if host and _is_served(facts, host) and (host != value or facts.is_new(host)):
+        return Requirement("feature", (f"its example value is the address of {host}, inside the Compose network",))
+    return optional("nothing says that it is required, and its value reads like the app's default")
+
+
+def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool) -> Requirement:
+    if default == value or not (value or secret):
+        return optional("Compose has a default for it")
+    if facts.default_before(key) == default:
+        return optional("Compose has the default for it that it has had")
+    if secret:
+        return Requirement("security", ("without it Compose falls back on a secret that everybody can read",))
+    if evidence.is_placeholder(value) or evidence.is_own_address(key, value):
+        return optional("Compose has a default for it, and the example only shows the form")
+    return Requirement("feature", (f"Compose's default is {default!r}, the example has another value",))
+
+
+def _damage(facts: Facts, key: str) -> str:
+    return next(words for each in facts.references(key) if not each.operator and (words := fatal(each)))
+
+
+def _is_served(facts: Facts, host: str) -> bool:
+    """Whether a host is a service of the project; True where no Compose file is known."""
+    return not facts.compose.services or host in facts.compose.services
+
+
+def _is_secret(key: str, value: str, said: Annotations) -> bool:
+    return evidence.is_secret(key, value) if said.sensitive is None else said.sensitive
