@@ -35,13 +35,24 @@ def test_what_an_overlay_says() -> None:
     overlay = parse_overlay(GOOD, "app.env")
     assert (overlay.example, overlay.live, overlay.default) == ("deploy/.env.example", "deploy/.env", "optional")
     assert overlay.manual_upgrades == {"2.0.0": "the queue moved: see the release notes"}
-    assert overlay.document.get("REDIS_URL") == "redis://valkey:6379"
+    assert (overlay.value("REDIS_URL"), overlay.value("MASTER_KEY"), overlay.value("ELSE")) == (
+        "redis://valkey:6379",
+        None,
+        None,
+    )
     assert overlay.said == {
         "REDIS_URL": Annotations(required=True),
         "MASTER_KEY": Annotations(required=True, generate="hex:32", unrotatable=True, since="1.0.0"),
         "SESSION_SECRET": Annotations(required=True, when=When("AUTH_MODE", "local"), generate="hex:32"),
         "OLD": Annotations(removed="nobody reads it"),
     }
+
+
+def test_an_overlay_speaks_of_the_example_in_its_head() -> None:
+    overlay = parse_overlay(GOOD, "app.env")
+    assert overlay.speaks_of("deploy/.env.example")
+    assert not overlay.speaks_of(".env.example")
+    assert parse_overlay(b"# @optional\nA=\n", "a.env").speaks_of(".env.example")
 
 
 def test_an_overlay_without_a_head() -> None:

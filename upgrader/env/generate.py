@@ -21,7 +21,7 @@ _SPEC = re.compile(
 FIXED: dict[str, str] = {"rails": "hex:64", "laravel-key": "base64:base64:32", "fernet": "base64:32"}
 """Generators that other ones make up: Rails' secret, Laravel's key and Fernet's."""
 SIZED = ("hex", "base64", "urlsafe", "alnum")
-KINDS = (*(f"{kind}:N" for kind in SIZED), "uuid4", *FIXED, "PREFIX:hex:N", "PREFIX:base64:N")
+KINDS = (*(f"{kind}:N" for kind in SIZED), "uuid4", *FIXED, "PREFIX:base64:N", "PREFIX:hex:N")
 KNOWN = "hex:N, base64:N, urlsafe:N (N random bytes), alnum:N (N characters), uuid4, rails, laravel-key, fernet"
 
 Unit = Literal["bytes", "characters"]

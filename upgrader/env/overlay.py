@@ -45,6 +45,10 @@ class Overlay:
         """Whether it was written for the example at this path, as git names it."""
         return self.example in {None, example}
 
+    def value(self, key: str) -> str | None:
+        """The value that stands in for the example's, None where the overlay leaves it to the example."""
+        return self.document.get(key) or None
+
 
 def parse_overlay(data: bytes, path: str) -> Overlay:
     """Read a whole overlay. Raises RefusedError with all its problems, each as `path:line: message`."""
