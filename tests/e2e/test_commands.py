@@ -1,6 +1,9 @@
 """The other commands, on a real run's records."""
 
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,22 @@ def test_doctor_looks_and_says(serving: Installation) -> None:
     finally:
         readme.write_bytes(text)
     assert {**operator.world(), "refs": []} == {**world, "refs": []}
+
+
+def test_doctor_stops_when_told_to_while_it_mends(serving: Installation, tmp_path: Path) -> None:
+    """A docker that has the signal sent, once, as soon as the app is locked: by somebody who knows the moment."""
+    operator = Operator.at(serving)
+    lock, told = operator.state.home / "lock", tmp_path / "told"
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f"#!/bin/sh\nif [ -e {lock} ] && ! flock --nonblock {lock} true && ! [ -e {told} ]\n"
+        f'then touch {told}; kill -TERM "$PPID"\nfi\nexec {shutil.which("docker")} "$@"\n'
+    )
+    docker.chmod(0o755)
+    stopped = operator("doctor", "--fix", code=143, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert told.exists()
+    assert "✗ stopped on SIGTERM" in stopped.err, stopped
+    assert stopped.out == ""
 
 
 def test_output_modes_and_colours(serving: Installation) -> None:

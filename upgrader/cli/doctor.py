@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgrader.cli import common as c
-from upgrader.errors import ExitCode, UpgraderError
+from upgrader.errors import ExitCode, StoppedError, UpgraderError
 
 if TYPE_CHECKING:
     from upgrader.steps.base import Context
@@ -36,6 +36,9 @@ def doctor(
         with desk.session():
             for text in _mend(desk.planning("upgrade", Options()).using(desk.shell, typer.echo)):
                 typer.echo(f"✓ {text}")
+        if desk.interrupts.requested:
+            message = f"stopped on {desk.interrupts.name}, before looking"
+            raise StoppedError(message, "upgrader doctor", exit_code=desk.interrupts.exit_code)
     look = desk.planning("upgrade", Options())
     results = list(_look(look))
     if common.output == "json":

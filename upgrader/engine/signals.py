@@ -36,7 +36,10 @@ class Interrupts:
 
 @contextmanager
 def caught(interrupts: Interrupts) -> Iterator[Interrupts]:
-    """Within it, SIGINT and SIGTERM are noted instead of killing us, and a closed terminal goes unheard."""
+    """Within it, SIGINT and SIGTERM are noted instead of killing us, and a closed terminal goes unheard.
+
+    Once one of them was noted, we are on our way out when it is left: more of them must not spoil the exit code.
+    """
     before = {number: signal.signal(number, interrupts.note) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     before[signal.SIGPIPE] = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -44,4 +47,5 @@ def caught(interrupts: Interrupts) -> Iterator[Interrupts]:
         yield interrupts
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            leaving = interrupts.requested and number in NAMES
+            signal.signal(number, signal.SIG_IGN if leaving else handler)
