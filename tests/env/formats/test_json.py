@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
 from upgrader.env.finding import Finding
 from upgrader.env.formats import NAMES, render
 from upgrader.errors import UsageError

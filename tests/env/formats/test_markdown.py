@@ -11,6 +11,7 @@ OLD = "APP_URL=https://app.example.com\nDB_PASS=\nPAGE=50\nOLD_KEY=1\nADMIN_PASS
 NEW = """\
 APP_URL=https://app.example.com
 PAGE=100
+# openssl rand -hex 8
 ADMIN_PASSWORD=two
 # ---- Sessions ----
 # Signs the sessions; a *new* one logs everyone out.

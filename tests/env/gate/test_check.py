@@ -28,6 +28,7 @@ def of_example(new: str, old: str = OLD, notes: str | None = None) -> list[str]:
         ("# LOGIN=local — the app keeps the passwords\n", ["prose-as-key LOGIN deploy/.env.example:4"]),
         ("COMPOSE_PROJECT_NAME=app\n", ["project-name COMPOSE_PROJECT_NAME deploy/.env.example:4"]),
         ("# REQUIRED\nQUEUE_NAME=\n", ["required-without-source QUEUE_NAME deploy/.env.example:5"]),
+        ("# REQUIRED when WORKERS=4\n# RING_KEY=\n", ["required-without-source RING_KEY deploy/.env.example:5"]),
         ("# REQUIRED\nSESSION_SECRET=\n", ["required-without-source SESSION_SECRET deploy/.env.example:5"]),
         ("SMS_SECRET=changeme\n", ["required-without-source SMS_SECRET deploy/.env.example:4"]),
         ("# Optional.\nSMS_SECRET=changeme\n", ["secret-without-generator SMS_SECRET deploy/.env.example:5"]),
@@ -50,7 +51,7 @@ def test_a_mistake_in_the_example_is_found_on_its_line(added: str, expected: lis
         "# LOGIN='a b'\n",
         "# @required\n# @generate hex:32\nSESSION_SECRET=\n",
         '# @required @human "the licence key, from your account"\nLICENCE_KEY=\n',
-        "# REQUIRED: openssl rand -hex 32\nSESSION_SECRET=CHANGE_ME\n",
+        "# REQUIRED. Make one with: openssl rand -hex 32\nSESSION_SECRET=CHANGE_ME\n",
         "# REQUIRED: the broker inside the stack\nREDIS_URL=redis://valkey:6379\n",
         "# @required when=AUTH_MODE:local\n# @generate hex:32\nSIGNING_SECRET=\n",
         "# @sensitive=false\nROW_KEY=id\n",
@@ -212,12 +213,11 @@ def test_secrets_are_compared_and_not_told() -> None:
 
 def test_a_demand_behind_a_profile_is_a_demand_of_everyone() -> None:
     compose = "services:\n  idp:\n    image: i\n    profiles: [oidc]\n    environment:\n      K: ${IDP_KEY:?}\n"
-    new = release(OLD + "# IDP_KEY=\n", compose)
+    example = OLD + "# @generate hex:32\n# IDP_KEY=\n"
+    new = release(example, compose)
     assert places(found(release(OLD), new)) == ["gated-requirement IDP_KEY compose.yaml:6"]
     assert places(found(release(OLD, compose), new)) == []
-    assert (
-        places(found(release(OLD), release(OLD + "# IDP_KEY=\n", compose.replace("    profiles: [oidc]\n", "")))) == []
-    )
+    assert places(found(release(OLD), release(example, compose.replace("    profiles: [oidc]\n", "")))) == []
 
 
 @pytest.mark.parametrize(("old", "new", "found_there"), [("", "name: shop\n", True), ("name: a\n", "name: b\n", True), ("name: a\n", 'name: "a"\n', False)])  # fmt: skip
@@ -269,7 +269,7 @@ def test_without_an_old_release_only_what_is_wrong_in_itself_counts() -> None:
 
 
 def test_the_decisions_are_those_for_a_follower_of_the_old_example() -> None:
-    new = OLD + "# REQUIRED: openssl rand -hex 32\nSESSION_SECRET=\nPAGE=50\n"
+    new = OLD + "# REQUIRED. Make one with: openssl rand -hex 32\nSESSION_SECRET=\nPAGE=50\n"
     _, decisions = check_release(release(OLD), release(new))
     assert {each.key: (each.decision, each.generator) for each in decisions} == {
         "SESSION_SECRET": ("generate", "hex:32"),

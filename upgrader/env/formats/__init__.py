@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
 from upgrader.env.finding import Finding, in_order
 from upgrader.env.gate.changes import Changes
 from upgrader.errors import UsageError

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
 from upgrader.env.finding import Finding
 
 

@@ -36,12 +36,12 @@ def _setting(setting: Setting, file: str) -> Iterator[str]:
     yield f"### `{setting.key}`"
     yield ""
     if setting.about:
-        yield f"{_text(setting.about)}"
+        yield _text(setting.about)
         yield ""
     if setting.when:
         yield f"- **Only where** `{setting.when}`."
     if setting.why:
-        yield f"- **Why:** {_text(setting.why)}."
+        yield f"- **Why:** {_text(setting.why).rstrip('.')}."
     yield f"- **Value:** {_value(setting)}"
     yield ""
     language, line = _line(setting, file)
@@ -56,7 +56,7 @@ def _value(setting: Setting) -> str:
     if setting.generator:
         return f"a fresh secret, {_shape(setting.generator)}. Make it once and keep it."
     if setting.human:
-        return f"{_text(setting.human)}."
+        return f"{_text(setting.human).rstrip('.')}."
     if setting.value is not None:
         return "the one below."
     return "yours; nobody else can know it."
@@ -106,7 +106,7 @@ def _cell(value: str | None) -> str:
 
 def _text(text: str) -> str:
     """On one line, and outside of code without what Markdown would take for its own."""
-    pieces = re.sub(r"\s+", " ", text).strip().rstrip(".").split("`")
+    pieces = re.sub(r"\s+", " ", text).strip().split("`")
     if len(pieces) % 2 == 0:
         return "'".join(map(_escaped, pieces))
     return "`".join(piece if index % 2 else _escaped(piece) for index, piece in enumerate(pieces))

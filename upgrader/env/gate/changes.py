@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from upgrader.env import evidence
 from upgrader.env.annotations import When
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
 from upgrader.env.decorators import is_divider
 from upgrader.env.document import Entry
 from upgrader.env.gate.comparison import Comparison
@@ -58,7 +58,7 @@ def changes_in(pair: Comparison) -> Changes:
     return Changes(
         pair.new.label,
         live_path(pair.new.example.path),
-        tuple(_setting(pair, entry) for entry in pair.new.entries.values() if is_required(pair, entry)),
+        tuple(_setting(pair, entry) for entry in pair.demandable if is_required(pair, entry)),
         renamed,
         tuple((key, why) for key, why in _removed(pair) if key not in gone),
         tuple(_defaults(pair)),

@@ -1,6 +1,6 @@
 """Two releases into findings and decisions: what would break the operators of the new one."""
 
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
 from upgrader.env.finding import Finding, in_order
 from upgrader.env.gate import example, moved, policy, required, variables
 from upgrader.env.gate.changes import Changes, changes_in

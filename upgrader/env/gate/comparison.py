@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from upgrader.env.annotations import Annotations
-from upgrader.env.commands import generator_in
-from upgrader.env.decide import Decision
+from upgrader.env.case import Decision
+from upgrader.env.commands import generator_for, generator_in_value, generators_by_key
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding, Severity
 from upgrader.env.gate.notes import Notes
@@ -28,8 +28,23 @@ class Comparison:
         """Keys that the example has now and had not, in its order."""
         return tuple(entry for entry in self.new.entries.values() if self.is_new(entry.key))
 
+    @cached_property
+    def demandable(self) -> tuple[Entry, ...]:
+        """Keys that installations of the new release may need: the active ones, and those that are commented out but
+        that something demands, in the example's order.
+        """
+        disabled = [
+            Entry(each.key, each.text, "", each.line, each.start, each.end, each.comments)
+            for each in self.new.document.disabled
+            if each.key in self.decisions and each.key not in self.new.entries and not each.prose
+        ]
+        return tuple(sorted((*self.new.entries.values(), *disabled), key=lambda entry: entry.line))
+
     def is_new(self, key: str) -> bool:
-        return self.old is not None and key not in self.old.entries
+        """Whether the key is there now and was not, or is active now and was commented out."""
+        if self.old is None or key in self.old.entries:
+            return False
+        return key in self.new.entries or key not in self.old.disabled
 
     def is_as_before(self, entry: Entry) -> bool:
         """Whether the old example has the key with the same value."""
@@ -44,7 +59,8 @@ class Comparison:
             return said.generate if is_generator(said.generate) else None
         if decided and decided.generator:
             return decided.generator
-        return generator_in(prose(entry)) or generator_in([entry.inline])
+        table = generators_by_key(self.new.document)
+        return generator_for(entry.key, prose(entry), table) or generator_in_value(entry.value or "")
 
     def at(self, code: str, severity: Severity, entry: Entry, message: str, hint: str) -> Finding:
         return Finding(code, severity, message, hint, entry.key, self.new.example.path, entry.line)

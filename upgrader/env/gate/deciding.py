@@ -1,14 +1,19 @@
 """What upgrader would decide for an installation that follows the old example."""
 
-from upgrader.env.decide import ComposeEvidence, Decision, decide
+from upgrader.env.case import Case, Decision
+from upgrader.env.decide import decide, live_from
 from upgrader.env.gate.release import Release
 
 
 def decisions_between(old: Release, new: Release) -> list[Decision]:
-    references = new.references.references
-    compose = ComposeEvidence(
-        frozenset(each.name for each in references if each.operator.endswith("?")),
-        frozenset(each.name for each in references),
-        {each.name: each.word for each in references if each.operator.endswith("-")},
+    return decide(
+        Case(
+            live=live_from(old.document),
+            example=new.document,
+            previous=old.document,
+            compose=new.references,
+            previous_compose=old.references,
+            overlay=new.policy,
+            data_exists=True,
+        )
     )
-    return decide(old.document, new.document, old.document, compose)

@@ -12,7 +12,7 @@ _PROJECT = "COMPOSE_PROJECT_NAME"
 
 
 def find(pair: Comparison) -> Iterator[Finding]:
-    for entry in pair.new.entries.values():
+    for entry in pair.demandable:
         if entry.key == _PROJECT:
             continue
         unsourced = is_required(pair, entry) and not _has_source(pair, entry)
