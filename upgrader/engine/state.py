@@ -2,14 +2,19 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upgrader.engine import journal
 from upgrader.errors import RefusedError
 from upgrader.model.run import Run
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def root(environ: Mapping[str, str]) -> Path:
@@ -41,11 +46,11 @@ class State:
             make_private(directory)
 
     def new_run(self) -> Path:
-        """A fresh run directory, named `<UTC time>-<4 hex>`, with `logs/` in it."""
+        """A fresh run directory, named `<UTC time>-<4 hex>` so that it sorts behind every other, with `logs/` in it."""
         from datetime import UTC, datetime
 
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(2).hex()}"
-        directory = self.runs / name
+        newest = max((path.name for path in self.runs.iterdir() if _RUN.fullmatch(path.name)), default="")
+        directory = self.runs / _name_after(newest, datetime.now(UTC))
         for made in (directory, directory / "logs"):
             make_private(made)
         return directory
@@ -73,6 +78,23 @@ class State:
 
     def directory(self, run: Run) -> Path:
         return self.runs / run.id
+
+
+_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
+
+
+def _name_after(newest: str, moment: "datetime") -> str:
+    """The name of a run that begins at this moment; by the newest one, where the clock is no help."""
+    stamp = f"{moment:%Y%m%dT%H%M%S}"
+    if newest < stamp:
+        # by chance, so that the end alone tells runs apart; the upper half is for those that follow in this second
+        return f"{stamp}-{int.from_bytes(os.urandom(2)) >> 1:04x}"
+    second, _, last = newest.rpartition("-")
+    if last == "ffff":
+        from datetime import datetime, timedelta
+
+        return _name_after(newest, datetime.strptime(second, "%Y%m%dT%H%M%S") + timedelta(seconds=1))  # noqa: DTZ007
+    return f"{second}-{int(last, 16) + 1:04x}"
 
 
 @contextmanager
