@@ -1,6 +1,8 @@
 """The vocabulary above a key."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from upgrader.env.annotations import Annotations, When, loose_comments, parse_annotations, read_annotations, said_in
 from upgrader.env.document import Document
@@ -208,3 +210,11 @@ def test_a_file_with_its_disabled_keys() -> None:
 def test_decorators_that_belong_to_no_key() -> None:
     assert loose_comments(Document.parse(FILE)) == [(1, "@since 0.9"), (11, "@required")]
     assert loose_comments(Document.parse(b"\xef\xbb\xbf# @a\r\n\r\nA='x\n# @b'\r\n# @c")) == [(1, "@a"), (5, "@c")]
+
+
+@given(st.text(alphabet="@requidonalhmstkp=:!()\"'`{}#$ -_1A,", max_size=60).map(lambda text: f"@{text}"))
+def test_any_comment_is_read_and_its_problems_have_hints(comment: str) -> None:
+    said, problems = read_annotations([comment])
+    assert parse_annotations([comment]) == said
+    assert all(problem.message and problem.hint and problem.line == 1 for problem in problems)
+    assert set(said.misread) <= set(said.unknown)

@@ -182,3 +182,18 @@ def test_any_comment_names_a_known_generator_or_none(comments: list[str]) -> Non
     assert spec is None or is_generator(spec)
     length = length_said(comments)
     assert length is None or str(length)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["tr -dc A-Za-z0-9 " * 2000, "openssl rand -hex 32 | " * 500, "not " * 5000 + "openssl rand -hex 3", "exactly " * 5000 + "32"],
+        *["32 " * 5000, "openssl rand -hex 32 |" + " " * 9000 + "|", '"' * 5000 + "+ openssl rand -hex 3", "KEY=$(" * 3000],
+    ],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+@pytest.mark.timeout(20)
+def test_a_long_comment_takes_no_longer_than_its_length(text: str) -> None:
+    spec = generator_in([text])
+    assert spec is None or is_generator(spec)
+    length_said([text])

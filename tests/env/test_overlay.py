@@ -1,10 +1,14 @@
 """Overlays: what they say, and that nothing in them is lost or misread in silence."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from upgrader.env.annotations import Annotations, When
 from upgrader.env.document import Document
-from upgrader.env.overlay import DIRECTIVES, parse_overlay, stale
+from upgrader.env.overlay import DIRECTIVES, Overlay, parse_overlay, stale
 from upgrader.errors import RefusedError
 
 GOOD = b"""\
@@ -144,3 +148,32 @@ def test_a_stale_overlay() -> None:
 def test_an_overlay_that_fits_its_example_is_not_stale() -> None:
     example = Document.parse(b"REDIS_URL=\nMASTER_KEY=\n# SESSION_SECRET=\nAUTH_MODE=local\n", ".env.example")
     assert stale(parse_overlay(GOOD, "app.env"), example) == []
+
+
+LINES = st.sampled_from(
+    ["# @required", "# @required when=", "# @default x", "# @generate hex:32 @exactly 1", "# @human", "# ---", "", "A=1", "# A=1", "B=", "A='", "x y", "# @ü(", "export C=$A"]
+)  # fmt: skip
+
+
+def read(data: bytes) -> Overlay | RefusedError:
+    try:
+        return parse_overlay(data, "app.env")
+    except RefusedError as error:
+        return error
+
+
+@given(st.lists(LINES, max_size=12).map("\n".join))
+def test_any_text_is_an_overlay_or_refused_with_its_places(text: str) -> None:
+    found = read(text.encode())
+    if isinstance(found, Overlay):
+        assert set(found.said) == {entry.key for entry in found.document.entries}
+        assert stale(found, found.document) == []
+    else:
+        assert found.hint
+        assert all(re.match(r"app\.env:[1-9]\d*:", line) for line in found.lines or (found.message,))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_overlay_or_refused(data: bytes) -> None:
+    found = read(data)
+    assert isinstance(found, Overlay) or found.message.startswith("app.env:")

@@ -18,7 +18,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     (r"head -c ?(?P<n>\d+) /dev/u?random ?\| ?base64", "base64:{n}"),
     (r"head -c ?(?P<n>\d+) /dev/u?random ?\| ?xxd -p", "hex:{n}"),
     (r"dd if=/dev/u?random bs=(?P<n>\d+) count=1[^|]*\| ?base64", "base64:{n}"),
-    (rf"tr -(?:dc|cd) ?{_ALNUM} ?[^.;]*?(?:head -c|fold -w) ?(?P<n>\d+)", "alnum:{n}"),
+    (rf"tr -(?:dc|cd) ?{_ALNUM} ?[^.;]{{0,80}}?(?:head -c|fold -w) ?(?P<n>\d+)", "alnum:{n}"),
     (r"pwgen (?:-[sn1]+ )+(?P<n>\d+)", "alnum:{n}"),
     (r"secrets\.token_hex\((?P<n>\d*)\)", "hex:{n}"),
     (r"secrets\.token_urlsafe\((?P<n>\d*)\)", "urlsafe:{n}"),
