@@ -1,12 +1,19 @@
 """What two readers make of one line."""
 
+import io
 import subprocess
 import sys
 
 import pytest
+from dotenv import dotenv_values
 
 from tests.env.checks.scenes import scene, told
+from tests.env.dialect_cases import CORNERS, MEASURED, REFUSED
+from upgrader.env.case import Case
+from upgrader.env.checks import Scene
 from upgrader.env.checks.dialect import check_dialect
+from upgrader.env.checks.values import is_comment
+from upgrader.env.document import Document
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,24 @@ def test_lines_that_are_read_differently(live: str, code: str, severity: str) ->
 )
 def test_lines_that_both_read_the_same(live: str) -> None:
     assert not list(check_dialect(scene(live)))
+
+
+@pytest.mark.parametrize("data", [data for data, outcome in (*MEASURED, *CORNERS) if outcome is not REFUSED], ids=repr)
+def test_it_agrees_with_the_second_reader_itself(data: bytes) -> None:
+    """Line by line as here, or the whole file at once: python-dotenv's answer must be the same."""
+    live = Document.parse(data, ".env")
+    entry = live.entry("V")
+    try:
+        other = dotenv_values(stream=io.StringIO(data.decode())).get("V")
+    except UnicodeDecodeError:
+        return
+    if entry is None or entry.bare:
+        return
+    found = {each.code for each in check_dialect(Scene(Case(live, live))) if each.key == "V"}
+    if entry.value == other:
+        assert "dialect" not in found
+    else:
+        assert found or is_comment(Scene(Case(live, live)), entry)
 
 
 def test_no_value_is_told() -> None:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.values import is_comment
@@ -16,7 +16,7 @@ _PLAIN = re.compile(
           | "[^"\\$\n\r]*" | '[^'\\$\n\r]*' )?""",
     re.VERBOSE,
 )
-_BEHIND_QUOTE = re.compile(rb"[\t ]*(#.*)?")
+_BEHIND_QUOTE = re.compile(rb"[\t ]*(#.*)?\r?")
 _REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
 _GIVEN = {"HOME", "PWD", "USER", "UID", "GID", "HOSTNAME", "HOST", "PATH", "SHELL", "LANG", "TZ", "LOGNAME", "TMPDIR"}
 """What Compose's own environment usually has."""
@@ -28,12 +28,17 @@ def check_dialect(scene: Scene) -> Iterator[Finding]:
     for found in _unresolved(scene):
         told.add(found.key)
         yield found
-    odd = [entry for entry in scene.settings if not entry.bare and _is_odd(scene, entry)]
+    odd = [entry for entry in scene.live.entries if not entry.bare and _is_odd(scene, entry)]
     if not odd:
         return
-    other = _dotenv(scene.live.data)
+    other = _dotenv(scene, odd)
     for entry in odd:
-        if entry.key in told or is_comment(scene, entry) or other.get(entry.key) == entry.value:
+        if (
+            scene.live.entry(entry.key) is not entry
+            or entry.key in told
+            or is_comment(scene, entry)
+            or other.get(entry.key) == entry.value
+        ):
             continue
         yield scene.finding(
             "dialect",
@@ -72,30 +77,42 @@ def _unresolved(scene: Scene) -> Iterator[Finding]:
 
 
 def _is_odd(scene: Scene, entry: Entry) -> bool:
-    raw = scene.live.data[entry.start : entry.end]
-    if not _PLAIN.fullmatch(raw):
+    if not _PLAIN.fullmatch(scene.live.data, entry.start, entry.end) or _shares_line(scene, entry):
         return True
-    if not entry.quoted:
-        return False
+    return bool(entry.quoted) and not _BEHIND_QUOTE.fullmatch(scene.live.data, entry.end, _line_end(scene, entry))
+
+
+def _shares_line(scene: Scene, entry: Entry) -> bool:
+    """Whether something of another statement stands before it on its line."""
+    before = scene.live.data[_line_start(scene, entry) : entry.start]
+    return bool(before.removeprefix(b"\xef\xbb\xbf").strip())
+
+
+def _line_start(scene: Scene, entry: Entry) -> int:
+    return scene.live.data.rfind(b"\n", 0, entry.start) + 1
+
+
+def _line_end(scene: Scene, entry: Entry) -> int:
     end = scene.live.data.find(b"\n", entry.end)
-    behind = scene.live.data[entry.end : len(scene.live.data) if end < 0 else end].rstrip(b"\r")
-    return not _BEHIND_QUOTE.fullmatch(behind)
+    return len(scene.live.data) if end < 0 else end
 
 
-def _dotenv(data: bytes) -> dict[str, str | None]:
-    """What python-dotenv makes of the file in an empty environment."""
+def _dotenv(scene: Scene, odd: Sequence[Entry]) -> dict[str, str | None]:
+    """What python-dotenv makes of the file in an empty environment. Of lines that both read alike it is not asked."""
     from dotenv.parser import parse_stream
     from dotenv.variables import parse_variables
 
+    lines = {entry.start for entry in odd}
     values: dict[str, str | None] = {}
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    for binding in parse_stream(io.StringIO(text)):
-        if binding.key is None or binding.error:
+    for entry in scene.live.entries:
+        if entry.start not in lines:
+            values[entry.key] = entry.value
             continue
-        value = binding.value
-        if value is not None:
-            value = "".join(atom.resolve(values) for atom in parse_variables(value))
-        values[binding.key] = value
+        line = scene.live.data[_line_start(scene, entry) : _line_end(scene, entry) + 1]
+        text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+        for binding in parse_stream(io.StringIO(text)):
+            if binding.key == entry.key and not binding.error and binding.value is not None:
+                values[entry.key] = "".join(atom.resolve(values) for atom in parse_variables(binding.value))
     return values
 
 
