@@ -45,7 +45,7 @@ def test_the_block() -> None:
         "REDIS_URL=redis://valkey:6379",
         "# generated (hex:32): its comment names how to generate it",
         "WORKFLOW_SECRET_KEY=SECRET",
-        "# the value of OLD_TOKEN: the example says it is OLD_TOKEN renamed",
+        "# the value of OLD_TOKEN: it is OLD_TOKEN renamed, as its annotation says",
         "NEW_TOKEN='pa$$word one'",
     ]
     assert secret not in repr(result)

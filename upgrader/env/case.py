@@ -24,7 +24,8 @@ class Case:
 
     Without `previous` no key is known to be new; without `compose` no variable is known to be read. `found` are values
     that older restore points have for keys which the live file lacks. `data_exists` says whether the installation holds
-    data: None where nobody knows. `assume_generators` makes secrets of our own also where no generator is named.
+    data, None where nobody knows; `profiles` are Compose's active ones, None where only the files tell.
+    `assume_generators` makes secrets of our own also where no generator is named.
     """
 
     live: Document
@@ -36,6 +37,7 @@ class Case:
     assume_generators: bool = False
     data_exists: bool | None = None
     found: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    profiles: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

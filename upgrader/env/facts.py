@@ -17,6 +17,7 @@ from upgrader.env.surroundings import Surroundings, surroundings
 
 _NOTHING = Surroundings()
 _PLAIN = Annotations()
+_PROFILE = re.compile(r"--profile[ =]([\w-]+)")
 
 
 class Facts:
@@ -179,10 +180,28 @@ class Facts:
     @cached_property
     def profiles(self) -> frozenset[str]:
         """The profiles that are, or will be, active."""
-        text = self.live.get("COMPOSE_PROFILES") if "COMPOSE_PROFILES" in self.live else None
-        if text is None:
-            text = self.example.get("COMPOSE_PROFILES") or ""
-        return frozenset(name.strip() for name in text.split(",") if name.strip())
+        if self.case.profiles is not None:
+            return frozenset(self.case.profiles)
+        chosen = next((each for each in (self.live, self.example) if "COMPOSE_PROFILES" in each), None)
+        if chosen is None:
+            return self._likely_profiles()
+        names = (chosen.get("COMPOSE_PROFILES") or "").split(",")
+        return frozenset(name.strip() for name in names if name.strip())
+
+    def _likely_profiles(self) -> frozenset[str]:
+        """Profiles named on the command line, as the example shows it, or had by half of the services, or by the only
+        readers of what the live file sets.
+        """
+        shown = _PROFILE.findall(self.example.data.decode("utf-8", "replace"))
+        services = self.compose.services
+        every = [name for each in services.values() for name in each.profiles]
+        common = {name for name in every if every.count(name) * 2 >= len(services)}
+        used: set[str] = set()
+        for name, references in self._by_name.items():
+            gates = [set(services[each.service].profiles) for each in references if each.service in services]
+            if gates and all(gates) and self.live.get(name):
+                used |= set.intersection(*gates)
+        return frozenset({*shown, *common, *used})
 
     def runs(self, service: str) -> bool:
         """Whether a service is part of the project as it is run; True for what stands outside services."""

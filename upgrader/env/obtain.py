@@ -140,7 +140,7 @@ def _assumed(length: Length | None) -> str:
 
 def _plain(facts: Facts, wanted: Wanted) -> Answer:
     key, value, said = wanted.key, wanted.value, wanted.said
-    demanded = prose.must_add(key, facts.prose(key))
+    demanded = prose.must_add(key, value, facts.prose(key))
     if demanded is not None and not evidence.is_placeholder(demanded):
         return Answer("copy", (), demanded)
     if template := facts.template(wanted.each):

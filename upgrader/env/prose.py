@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 _OPTIONAL = re.compile(
     r"\boptional(ly)?\b|\bnot required\b|\bno [\w -]{1,40}\brequired\b|\b(no need|not necessary|don'?t need) to\b"
-    r"|\b(leave|keep|set)( it| this)?( as)? (empty|unset|blank|commented)(?! only| unless)"
+    r"|(?<!mode: )(?<!\): )\b(leave|keep|set)( it| this)?( as)? (empty|unset|blank|commented)"
+    r"(?! only| unless| in \w+ mode)"
     r"|\buncomment\b|\b(can|may) be (left )?(empty|blank|unset|omitted|removed)\b"
     r"|\bif (you want|you'?d like|desired|needed)\b"
     r"|\b(defaults?|falls? back|disabled|ignored|off|auto[- ]?(generated|detected))\b[^.;]{0,40}"
@@ -23,6 +24,10 @@ _REQUIRED = re.compile(
     r"|\b(must|has to|needs to) be (set|changed|defined|configured)\b"
     r"|\bis (required|mandatory)\b)(?!,? (only )?(if|when|for|in|by|unless|with|to (use|enable))\b)"
     r"|\b([Rr]efuses to|[Ff]ails to|[Ww]ill not|[Ww]on't|[Cc]annot|can't) (start|boot|run)\b"
+)
+_LOUD = re.compile(
+    r"((^|[.:;(\[] ?)(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^\[?Required\b)"
+    r"(?!,? (only )?(if|when|for|in|by|unless|with|to)\b)"
 )
 _UNSET_ONLY = re.compile(
     r"\b(leave|keep)( it| this)? (empty|unset|blank|commented)( out)? (only|unless)\b", re.IGNORECASE
@@ -62,18 +67,23 @@ _MUST_ADD = re.compile(
     r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>[^\s`'\"]+)",
     re.IGNORECASE,
 )
+_MUST_ADD_IT = re.compile(r"\b(MUST|must|have to|need to) (also )?(add|set) (it|this|this (key|line|variable))\b")
 _EXISTING = re.compile(
-    r"\b(upgrad\w+|existing (installations?|deployments?|instances?|users?)|when updating)\b", re.IGNORECASE
+    r"\b(upgrad\w+|predates?|existing (installations?|deployments?|instances?|users?)|when updating)\b", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A prose condition. Without a key it could not be understood. An empty value means: unset or empty."""
+    """A prose condition. Without a key it could not be understood. An empty value means: unset or empty.
+
+    `required` says that the key is demanded then, rather than used.
+    """
 
     key: str = ""
     value: str = ""
     negated: bool = False
+    required: bool = False
 
     def holds(self, value: str | None) -> bool:
         """Whether it is so for this value of the key."""
@@ -100,6 +110,9 @@ def says_default(comments: Sequence[str]) -> bool:
 
 
 def says_required(comments: Sequence[str]) -> bool:
+    """Whether it is said to be required, without a condition. In capitals it outweighs what else is said."""
+    if any(_LOUD.search(line) for line in comments):
+        return not re.search(r"\bnot required\b", _text(comments), re.IGNORECASE)
     return any(_REQUIRED.search(line) for line in comments) and not says_optional(comments)
 
 
@@ -118,6 +131,7 @@ def says_condition(comments: Sequence[str]) -> Condition | None:
     text = _text(comments)
     if not (start := _CONDITION.search(text)):
         return None
+    required = bool(re.search(r"required|needed|mandatory|must", start[0], re.IGNORECASE))
     for found in _CONDITION_ON.finditer(text, start.start()):
         if not _UPPER.fullmatch(found["key"]):
             continue
@@ -127,13 +141,17 @@ def says_condition(comments: Sequence[str]) -> Condition | None:
             else (found["value"], False)
         )
         against = (found["sign"] or "").startswith("!") or bool(found["isnt"])
-        return Condition(found["key"], value, negated ^ against ^ (found["word"].lower() == "unless"))
+        return Condition(found["key"], value, negated ^ against ^ (found["word"].lower() == "unless"), required)
     return Condition()
 
 
-def must_add(key: str, comments: Sequence[str]) -> str | None:
-    """The value that an upgrade note demands: `existing installations MUST add KEY=value`."""
+def must_add(key: str, value: str, comments: Sequence[str]) -> str | None:
+    """The value that an upgrade note demands: `existing installations MUST add KEY=value`; where it says `add it`,
+    the example's own.
+    """
     text = _text(comments)
+    if _EXISTING.search(text) and _MUST_ADD_IT.search(text):
+        return value
     return next(
         (
             found["value"].rstrip(".,;)")

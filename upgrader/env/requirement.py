@@ -86,7 +86,7 @@ def _choice(facts: Facts, key: str, value: str) -> Requirement | None:
 
 def said_in_prose(facts: Facts, key: str) -> Requirement | None:
     text = facts.prose(key)
-    if prose.must_add(key, text) is not None:
+    if prose.must_add(key, "", text) is not None:
         return Requirement("boot", ("its comment says that existing installations must add it",), strong=True)
     if prose.says_unset_only(text):
         return Requirement("feature", ("its comment names leaving it out as the exception",), strong=True)
@@ -94,7 +94,7 @@ def said_in_prose(facts: Facts, key: str) -> Requirement | None:
     if condition and condition.key and condition.key != key:
         if not condition.holds(facts.effective(condition.key)):
             return optional(f"needed only when {condition}, which is not the case here")
-        if not prose.says_optional(text):
+        if condition.required or not prose.says_optional(text):
             return Requirement("boot", (f"needed because {condition}",), strong=True)
     if prose.says_required(text):
         return Requirement("boot", ("its comment says that it is required",), strong=True)
