@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from upgrader.model.app import (
     MigrationsSpec,
     Stack,
 )
+from upgrader.playbook.inherit import shipped
 from upgrader.playbook.load import Playbook
 from upgrader.playbook.names import Namespaces, parse, render
 from upgrader.playbook.schema import PROJECT, HealthSection, StackSection
@@ -54,7 +56,10 @@ def resolve_app(
     migrations = facts.migrations
     return App(
         name=playbook.name,
-        stack=_stack(facts.stack, directory, project, names),
+        stack=replace(
+            _stack(facts.stack, directory, project, names),
+            overlay=_overlay(facts.stack.env.overlay, playbook.name, directory),
+        ),
         home=home / project,
         databases=databases,
         migrations=MigrationsSpec(
@@ -97,9 +102,22 @@ def _stack(stack: StackSection, directory: Path, project: str, names: Namespaces
         profiles=tuple(_text(profile.profile, names) for profile in stack.profiles if _holds(profile.when, names)),
         env_file=stack.env.file,
         example=stack.env.example,
-        overlay=stack.env.overlay,
         keep=stack.keep,
     )
+
+
+def _overlay(named: str | None, playbook: str, directory: Path) -> str | None:
+    """The overlay's path: of a file of the app's as it is named, else of the one that ships with upgrader."""
+    if named and (named.endswith(".env") or (directory / named).is_file()):
+        return named
+    shipped_one = shipped("env-examples") / f"{named or playbook}.env"
+    if not shipped_one.is_file():
+        if named:
+            raise RefusedError(
+                f"no overlay {named!r} ships with upgrader", "stack.env.overlay takes the path of an .env file too"
+            )
+        return None
+    return str(shipped_one)
 
 
 def _health(check: HealthSection, names: Namespaces) -> HealthCheck:

@@ -5,9 +5,9 @@ from typing import Literal
 
 from upgrader.env.document import Document
 from upgrader.model.events import Facts
-from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
-from upgrader.steps.points import Points
+from upgrader.steps.points import Points, of_env_file
 from upgrader.steps.way import Way
 from upgrader.tools.envfile import append_to, replace_exactly
 
@@ -24,6 +24,10 @@ class EnvReconcile(StepModel):
         plan = ctx.world.env_plan
         if plan is None:
             return Satisfied("there is no example of it, or nothing reads it")
+        if plan.result.blocking and not ctx.planning:
+            # asked for before the run began; the answers were this process's, and it was cut off
+            keys = ", ".join(decision.key for decision in plan.result.blocking)
+            return Refused(f"{ctx.app.stack.env_file} needs values that only you know: {keys}", "upgrader env-check")
         if not plan.result.appended:
             return Satisfied("nothing is missing", self._written(ctx))
         return Needed(f"append {', '.join(plan.result.appended)}", {"size": len(ctx.world.env_bytes)})
@@ -108,13 +112,7 @@ def _all_ours(ctx: Context, saved: bytes) -> bool:
 
 
 def _env_of(ctx: Context, point_id: str) -> bytes | None:
-    """The env file in a restore point; None where there is no such point or it has none."""
-    points = Points(ctx.app.home)
-    if not points.exists(point_id):
-        return None
-    point = points.load(point_id)
-    saved = next((file for file in point.files if file.origin == point.env_file), None)
-    return (points.path(point_id) / saved.path).read_bytes() if saved else None
+    return of_env_file(Points(ctx.app.home), point_id)
 
 
 def _saved_env(ctx: Context) -> bytes | None:

@@ -74,13 +74,17 @@ class Points:
         except (ValueError, KeyError, TypeError) as error:
             raise RefusedError(f"{path} is damaged: {error}", again) from error
 
+    def ids(self) -> list[str]:
+        """The ids of the whole ones, oldest first."""
+        if not self.directory.is_dir():
+            return []
+        names = (path.name for path in self.directory.iterdir() if not path.name.endswith(PARTIAL))
+        return sorted(name for name in names if self.exists(name))
+
     def all(self) -> Iterator[RestorePoint]:
         """Every restore point that can be read, oldest first."""
-        if not self.directory.is_dir():
-            return
-        for directory in sorted(self.directory.iterdir()):
-            if not directory.name.endswith(PARTIAL) and (directory / "manifest.json").exists():
-                yield self.load(directory.name)
+        for point_id in self.ids():
+            yield self.load(point_id)
 
     def verify(self, point: RestorePoint) -> None:
         """Read every byte and compare with the manifest; raises RefusedError naming the first file that differs."""
@@ -95,6 +99,15 @@ class Points:
                 raise RefusedError(
                     f"{path} is damaged: it has {what}", "choose another restore point: upgrader history"
                 )
+
+
+def of_env_file(points: Points, point_id: str) -> bytes | None:
+    """The env file in a restore point; None where there is no such point or it has none."""
+    if not points.exists(point_id):
+        return None
+    point = points.load(point_id)
+    saved = next((file for file in point.files if file.origin == point.env_file), None)
+    return (points.path(point_id) / saved.path).read_bytes() if saved else None
 
 
 def every_file(point: RestorePoint) -> Iterator[SavedFile]:

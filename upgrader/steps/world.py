@@ -8,21 +8,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from upgrader.env.decide import ComposeEvidence, Decision, decide_for
-from upgrader.env.document import Document, EnvSyntaxError
-from upgrader.env.reconcile import Reconciliation, reconcile
+from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
+from upgrader.steps.env_plan import EnvPlan, make_env_plan
 from upgrader.steps.pending import Migrations, judge
 from upgrader.tools.compose import Compose
-from upgrader.tools.compose_model import Model, Variable
+from upgrader.tools.compose_model import Model
 from upgrader.tools.docker import Container, Docker, EngineInfo
 from upgrader.tools.git import Git
 from upgrader.tools.postgres import Looks, Server
@@ -42,8 +40,10 @@ class Scratch:
         self._home = home
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self.models: dict[tuple[str, str], Model] = {}
-        self.variables: dict[str, Mapping[str, Variable]] = {}
-        """By the target's commit: its files do not change any more."""
+        self.references: dict[str, References] = {}
+        """What Compose files say of variables, by their commit: they do not change any more."""
+        self.answers: dict[str, str] = {}
+        """Values for the env file that a person gave to this process; they are written nowhere else."""
 
     @property
     def path(self) -> Path:
@@ -65,22 +65,6 @@ def clear_scratch(home: Path) -> None:
         pid = directory.name.removeprefix(SCRATCH).partition("-")[0]
         if not Path(f"/proc/{pid}").exists():
             shutil.rmtree(directory, ignore_errors=True)
-
-
-def _readable(data: bytes, path: str) -> Document | None:
-    """An example of an installed version; None where it cannot be read, which nobody can mend any more."""
-    try:
-        return Document.parse(data, path)
-    except EnvSyntaxError:
-        return None
-
-
-@dataclass(frozen=True)
-class EnvPlan:
-    """What becomes of the env file, and why."""
-
-    result: Reconciliation
-    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True)
@@ -258,29 +242,7 @@ class World:
     @cached_property
     def env_plan(self) -> EnvPlan | None:
         """The env file as the target wants it; None when there is no example, or no env file and nothing to read it."""
-        if self.example_path is None:
-            return None
-        new = self.git.read(self.target, self.example_path)
-        if new is None:
-            return None
-        live = Document.parse(self.env_bytes, self.app.stack.env_file)
-        example = self._example(new, self.example_path)
-        evidence = self._evidence()
-        if not self.env_path.exists() and evidence.referenced.isdisjoint(entry.key for entry in example.entries):
-            return None  # the example is for other ways to run the app
-        old = self.git.read(self.origin, self.example_path)
-        previous = _readable(old, self.example_path) if old is not None else None
-        label = f"{datetime.now(UTC).date().isoformat()} for {self.target_name}"
-        decisions = decide_for(live, example, previous, evidence)
-        result = reconcile(self.env_bytes, decisions, run_label=label, path=self.app.stack.env_file)
-        self.shell.redactor.learn(result.secrets)
-        return EnvPlan(result, tuple(decisions))
-
-    def _example(self, data: bytes, path: str) -> Document:
-        try:
-            return Document.parse(data, path)
-        except EnvSyntaxError as error:
-            raise RefusedError(f"{self.target_name} ships {error.message}", self.show(path)) from error
+        return make_env_plan(self)
 
     def show(self, path: str) -> str:
         """The command that shows a file of the target, as git names it."""
@@ -299,18 +261,6 @@ class World:
             look = self.show(self.tracked(file)) if shipped else f"${{EDITOR:-vi}} {self.app.stack.directory / file}"
             hint = look if error.hint.startswith("docker compose") else error.hint
             raise RefusedError(f"{self.target_name}: {message}", hint, lines=error.lines) from error
-
-    def _evidence(self) -> ComposeEvidence:
-        """What the target's Compose files say of variables."""
-        if self.target not in self.scratch.variables:
-            with self._reading_target():
-                self.scratch.variables[self.target] = self.compose.variables(self.target_directory)
-        variables = self.scratch.variables[self.target]
-        return ComposeEvidence(
-            required=frozenset(name for name, v in variables.items() if v.required),
-            referenced=frozenset(variables),
-            defaults={name: v.default for name, v in variables.items() if v.default},
-        )
 
     @property
     def target_directory(self) -> Path:
@@ -352,7 +302,8 @@ class World:
     def target_model(self) -> Model:
         """What Compose will make of the target's files and the reconciled env file."""
         data = self.env_plan.result.new_bytes if self.env_plan else self.env_bytes
-        key = (self.target, hashlib.sha256(self.env_bytes).hexdigest())
+        answered = ",".join(sorted(self.scratch.answers))
+        key = (self.target, hashlib.sha256(self.env_bytes).hexdigest() + answered)
         if key not in self.scratch.models:
             tree = self.target_directory
             env_file = tree / self.app.stack.env_file
