@@ -68,8 +68,8 @@ class Annotations:
 
     @property
     def misread(self) -> tuple[str, ...]:
-        """Words of ours that could not be read: what they would have said is for a person to judge."""
-        return tuple(text for text in self.unknown if decorators(text)[0].name in WORDS)
+        """Words of ours that could not be read, misspelt ones too: what they say is for a person to judge."""
+        return tuple(text for text in self.unknown if _meant(decorators(text)[0].name))
 
     @property
     def derived_from(self) -> tuple[str, ...]:
@@ -157,6 +157,14 @@ def _below_dividers(comments: Sequence[str]) -> int:
     return max((index + 1 for index, comment in enumerate(comments) if is_divider(comment)), default=0)
 
 
+def _meant(name: str) -> str | None:
+    """The word of ours that a name is, or was meant to be."""
+    if name in WORDS:
+        return name
+    near = get_close_matches(name.casefold().replace("_", "-"), WORDS, n=1, cutoff=0.8)
+    return near[0] if near and name not in OF_OTHERS else None
+
+
 class _Reading:
     """One key's annotations while they are read."""
 
@@ -194,10 +202,8 @@ class _Reading:
         return said
 
     def _spelling(self, name: str) -> None:
-        plain = name.casefold().replace("_", "-")
-        near = get_close_matches(plain, WORDS, n=1, cutoff=0.8)
-        if near and name not in OF_OTHERS:
-            self._problem(f"@{name} is no annotation", f"Write @{near[0]}")
+        if meant := _meant(name):
+            self._problem(f"@{name} is no annotation", f"Write @{meant}")
 
     def _generator(self, decorator: Decorator) -> None:
         if decorator.name != "generate":
