@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.scenario import Operator, upgrader
+from tests.engine.steps import started
+from upgrader.cli.records import remember
 from upgrader.demo.host import Installation
+from upgrader.engine.journal import Journal
+from upgrader.playbook.load import load
+from upgrader.steps.kinds import KINDS
 
 pytestmark = pytest.mark.docker
 
@@ -86,6 +91,26 @@ def test_doctor_looks_and_says(serving: Installation) -> None:
     finally:
         readme.write_bytes(text)
     assert {**operator.world(), "refs": []} == {**world, "refs": []}
+
+
+def test_a_command_that_takes_the_lock_clears_half_made_restore_points(serving: Installation) -> None:
+    """`doctor --fix` those of earlier runs, never of the unfinished one; `abandon` those of its own."""
+    operator = Operator.at(serving)
+    operator.state.make()
+    remember(operator.state, serving.path)
+    left = operator.points.begin("20200101T000000-0000")
+    directory = operator.state.new_run()
+    assert operator.playbook is not None
+    (directory / "playbook.yaml").write_text(load(operator.playbook, KINDS).to_yaml())
+    Journal.create(directory / "journal.jsonl")(started(directory.name, project=serving.project))
+    own = operator.points.begin(directory.name)
+
+    operator("doctor", code=None)
+    assert left.exists(), "looking changes nothing"
+    operator("doctor", "--fix", code=None)
+    assert (left.exists(), own.exists()) == (False, True)
+    upgrader("abandon", "--yes", cwd=serving.path)
+    assert not own.exists()
 
 
 def test_doctor_stops_when_told_to_while_it_mends(serving: Installation, tmp_path: Path) -> None:

@@ -30,6 +30,17 @@ def remember(state: State, directory: Path) -> None:
         write_private(path, text)
 
 
+def clear_incomplete_points(state: State) -> None:
+    """Throw away what runs that are over left of restore points; an unfinished run may yet complete its own."""
+    import shutil
+
+    from upgrader.steps.points import PARTIAL
+
+    for path in state.points.glob(f"*{PARTIAL}"):
+        if state.over(path.name.removesuffix(PARTIAL)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _directory(home: Path) -> str:
     try:
         return str(json.loads((home / "app.json").read_text(encoding="utf-8"))["directory"])

@@ -10,7 +10,7 @@ from typing import cast
 
 from upgrader.cli.common import Common
 from upgrader.cli.crash import REDACTOR
-from upgrader.cli.records import remember
+from upgrader.cli.records import clear_incomplete_points, remember
 from upgrader.engine import lock
 from upgrader.engine.engine import Procedure, Sink
 from upgrader.engine.journal import Journal, now
@@ -106,6 +106,7 @@ class Desk:
         with lock.hold(self.app.home) as descriptor, caught(self.interrupts):
             self.shell = replace(self.shell, lock=descriptor)
             clear_scratch(self.app.home)
+            clear_incomplete_points(self.state)
             renderers: list[Callable[[], None]] = []
             try:
                 yield Session(
@@ -124,6 +125,7 @@ class Desk:
                 for close in reversed(renderers):
                     close()
                 self.scratch.close()
+                clear_incomplete_points(self.state)
 
     def procedure(self, kind: str) -> Procedure:
         """The playbook's steps with the hooks between them."""

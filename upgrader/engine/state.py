@@ -68,6 +68,14 @@ class State:
     def unfinished(self) -> list[Run]:
         return [run for run in self.all() if run.unfinished]
 
+    def over(self, run_id: str) -> bool:
+        """Whether nobody can go on with this run: it ended, or its records were removed. A damaged journal says no."""
+        path = self.runs / run_id / "journal.jsonl"
+        try:
+            return not path.exists() or not Run.replay(journal.read(path)).unfinished
+        except journal.JournalError:
+            return False
+
     def find(self, run_id: str) -> Run:
         """The run with this id or unambiguous beginning or end of it."""
         runs = [run for run in self.all() if run.id.startswith(run_id) or run.id.endswith(run_id)]
