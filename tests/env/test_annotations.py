@@ -99,7 +99,7 @@ def test_what_cannot_be_meant(comments: list[str], expected: Annotations, line: 
 
 
 def test_words_of_ours_that_could_not_be_read_are_told_from_those_of_others() -> None:
-    said = parse_annotations(["@type=url @required=forEnv(production)", "@since"])
+    said = parse_annotations(["@type=url @required=forEnv(production)", "@since @requird"])
     assert said.unknown == ("@type=url", "@required=forEnv(production)", "@since", "@requird")
     assert said.misread == ("@required=forEnv(production)", "@since", "@requird")
 
