@@ -11,7 +11,7 @@ from upgrader.env.facts import Facts
 from upgrader.env.identity import Identity, Past
 from upgrader.env.obtain import Answer, Wanted, obtain
 from upgrader.env.references import Operator, Reference, References
-from upgrader.env.requirement import Requirement, demanded, requirement, said_in_prose
+from upgrader.env.requirement import UNSAID, Requirement, demanded, requirement, said_in_prose
 
 __all__ = ["BACKUPS", "Case", "ComposeEvidence", "Decision", "Need", "Verb", "decide", "decide_for", "live_from"]
 
@@ -59,6 +59,7 @@ class _Decider:
         carried = {entry.key: past for entry in self.entries if (past := self._carried(entry))}
         taken = frozenset(past.source for past in carried.values() if past.source)
         found = [self._decide(entry, carried.get(entry.key), taken) for entry in self.entries]
+        found = self._with_siblings(found)
         found += self._demanded(taken)
         return [self._held_back(decision) for decision in found] if self.facts.rewritten else found
 
@@ -92,6 +93,26 @@ class _Decider:
                 yield self._from_past(each, past) if past else self._wanted(wanted)
             elif said or each.key not in self.facts.known:
                 yield _decision(each, Answer("skip"), need)
+
+    def _with_siblings(self, found: list[Decision]) -> list[Decision]:
+        """The settings of a new service come together: with its address, the plain ones beside it."""
+        families = {
+            (each.key.partition("_")[0], self.facts.run(each.key))
+            for each in found
+            if each.decision == "copy" and each.value and self.facts.is_new(each.value)
+        }
+        return [self._sibling(each) if self._is_sibling(each, families) else each for each in found]
+
+    def _is_sibling(self, decision: Decision, families: set[tuple[str, tuple[str, ...]]]) -> bool:
+        key, value = decision.key, self.facts.example.get(decision.key)
+        family = (key.partition("_")[0], self.facts.run(key))
+        plain = decision.decision == "skip" and decision.evidence[:1] == (UNSAID,)
+        return plain and family in families and bool(value) and key not in self.facts.known
+
+    def _sibling(self, decision: Decision) -> Decision:
+        value = self.facts.example.get(decision.key)
+        why = "it belongs to a new service, whose address is copied too"
+        return Decision(decision.key, "copy", "feature", (why,), value, line=decision.line)
 
     # --- stages
 

@@ -20,6 +20,14 @@ _NO_SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _SECRET = re.compile(r"(_IV|_SEED|_KEK|MASTER_?KEY|ENCRYPT\w*KEY|SIGNING_?KEY|_PW|_PWD)$", re.IGNORECASE)
+_OWN_SECRET = re.compile(
+    r"SECRET_KEY|APP_(KEY|SECRET)|ENCRYPT|JWT|SESSION|COOKIE|SIGNING|SALT|PEPPER|MASTER_?KEY|NEXTAUTH|AUTH_SECRET|HMAC|CSRF",
+    re.IGNORECASE,
+)
+_ACCOUNT_PASSWORD = re.compile(
+    r"(^|_)(ADMIN|ADM|ROOT|SUPERUSER|SUPER_ADMIN|INITIAL|INIT|DEFAULT|OWNER|BASIC_?AUTH)_(\w*_)?(PASS|PASSWORD|PASSWD|PW)$",
+    re.IGNORECASE,
+)
 _EXTERNAL = re.compile(
     r"CLIENT_?(SECRET|ID|KEY)|(^|_)(SMTP|MAIL(ER|GUN|JET|CHIMP)?|E?MAIL|SENDGRID|POSTMARK|RESEND|BREVO|SES|AWS|S3|R2|B2|AZURE|GOOGLE"
     r"|GCP|GCS|GITHUB|GITLAB|BITBUCKET|SLACK|DISCORD|TELEGRAM|TEAMS|TWITTER|FACEBOOK|LINKEDIN|APPLE|MICROSOFT|ENTRA|OKTA|AUTH0"
@@ -90,6 +98,16 @@ def is_secret(key: str, value: str = "") -> bool:
     """Whether a key holds a secret: its name says so, and its example value is no switch, number or path."""
     named = looks_secret(key) or bool(_SECRET.search(key))
     return named and not _NO_SECRET.search(key) and not _NO_SECRET_VALUE.fullmatch(value)
+
+
+def is_own_secret(key: str) -> bool:
+    """A secret that the app makes up for itself, by its name: it signs or encrypts with it."""
+    return is_secret(key) and bool(_OWN_SECRET.search(key)) and not is_external(key, generator=False)
+
+
+def is_account_password(key: str) -> bool:
+    """A password that a person logs in with: they must know it, and it may be set already."""
+    return bool(_ACCOUNT_PASSWORD.search(key))
 
 
 def is_external(key: str, *, generator: bool) -> bool:

@@ -69,6 +69,11 @@ class Facts:
     def around(self, key: str) -> Surroundings:
         return self._around.get(key, _NOTHING)
 
+    def run(self, key: str) -> tuple[str, ...]:
+        """The comment that heads the unbroken run of lines in which a key stands."""
+        around = self.around(key)
+        return around.run or around.own or around.apart
+
     def prose(self, key: str) -> tuple[str, ...]:
         """What is written directly at the key, annotations left out."""
         return tuple(line for line in self.around(key).own if not line.startswith("@"))
@@ -142,9 +147,8 @@ class Facts:
     def _secrets_by_run(self) -> Mapping[tuple[str, ...], int]:
         counts: dict[tuple[str, ...], int] = {}
         for entry in self.example.entries:
-            around = self.around(entry.key)
             if is_secret(entry.key, entry.value or ""):
-                head = around.run or around.own or around.apart
+                head = self.run(entry.key)
                 counts[head] = counts.get(head, 0) + 1
         return counts
 

@@ -61,7 +61,17 @@ def _as_annotated(facts: Facts, wanted: Wanted) -> Answer | None:
         return _derived(facts, template, said)
     if said.human is not None:
         return Answer("ask", (said.human or "only a person knows the value",))
-    return None
+    return None if said.generate else _same_as_said(facts, wanted)
+
+
+def _same_as_said(facts: Facts, wanted: Wanted) -> Answer | None:
+    """`Must be the same as OTHER`, in prose."""
+    other = prose.says_same_as(facts.prose(wanted.key))
+    if not other or other == wanted.key:
+        return None
+    why = f"its comment says that it is the same as {other}"
+    value = facts.live.get(other)
+    return Answer("carry", (why,), value, source=other) if value else Answer("ask", (why,))
 
 
 def _derived(facts: Facts, template: str, said: Annotations) -> Answer:
@@ -127,6 +137,8 @@ def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
         return None
     if evidence.is_external(key, generator=True):
         return "another system issues the value"
+    if evidence.is_account_password(key):
+        return "a person logs in with it, and it may be set already"
     if not fresh and facts.default_before(key):
         return "the app may have been running with Compose's default"
     if facts.before is None and facts.default(key):
@@ -156,11 +168,16 @@ def _plain(facts: Facts, wanted: Wanted) -> Answer:
         (evidence.is_own_address(key, value), "its example value is an address that only a person knows"),
         (facts.default(key) is not None, "which of the two is meant here, only a person knows"),
         (evidence.is_selector(key) and not named, "it chooses a way of running"),
+        (_is_mount(facts, key), "it says where data lies, and where it lies now is not known"),
         (_is_identity(facts, key), "it names a database or its user, which exists under its own name"),
     ):
         if matches:
             return Answer("ask", (reason,))
     return Answer("copy", (), value)
+
+
+def _is_mount(facts: Facts, key: str) -> bool:
+    return facts.before is None and any(each.section == "volumes" for each in facts.references(key))
 
 
 def _is_identity(facts: Facts, key: str) -> bool:

@@ -32,6 +32,10 @@ _LOUD = re.compile(
 _UNSET_ONLY = re.compile(
     r"\b(leave|keep)( it| this)? (empty|unset|blank|commented)( out)? (only|unless)\b", re.IGNORECASE
 )
+_SAME_AS = re.compile(
+    r"\b(?:same(?: value| secret| key| password)? as|(?:must|should|has to) match|identical to|equal to|the value of)"
+    r" [`'\"$\{]*(?P<key>[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b(?!'s)"
+)
 _CHANGE = re.compile(
     r"\b(should|must|need to|have to|please|remember to|be sure to|make sure to)\b( \w+)?"
     r" (change|replace|edit|customi[sz]e|adjust)\b"
@@ -39,11 +43,12 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
-    r"\b(required|needed|mandatory|must be set|set|used|use|applies|relevant|only)"
-    r"(,? only)?,? (if|when|with|for|unless)\b"
-    r"|\bonly (required|needed|applies|relevant)\b|\b(required|needed) (for|in|by|to)\b|^(if|when)\b",
+    r"\b(required|needed|mandatory|must be set|set|used|applies|relevant)(,? only)?,? (if|when|unless)\b"
+    r"|\bonly (required|needed|used|applies|relevant|set|use)\b|\bonly (if|when|for|with)\b"
+    r"|\b(required|needed|mandatory) (for|to|in|by|with)\b|^(if|when|for)\b",
     re.IGNORECASE,
 )
+_DEMAND = re.compile(r"required|needed|mandatory|must", re.IGNORECASE)
 _HELD = (
     r"[`'\"]?(?P<key>[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,}[A-Z0-9_]*)[`'\"]?"
     r"(?: ?(?P<sign>!?==?) ?| is (?P<isnt>not )?(?:set to |equal to )?| set to )[`'\"]?(?P<value>[\w./-]*\w)"
@@ -110,10 +115,19 @@ def says_default(comments: Sequence[str]) -> bool:
 
 
 def says_required(comments: Sequence[str]) -> bool:
-    """Whether it is said to be required, without a condition. In capitals it outweighs what else is said."""
-    if any(_LOUD.search(line) for line in comments):
-        return not re.search(r"\bnot required\b", _text(comments), re.IGNORECASE)
-    return any(_REQUIRED.search(line) for line in comments) and not says_optional(comments)
+    """Whether it is said to be required, without a condition."""
+    return says_loudly(comments) or (any(_REQUIRED.search(line) for line in comments) and not says_optional(comments))
+
+
+def says_same_as(comments: Sequence[str]) -> str | None:
+    """The other key whose value this one must have: `must be the same as OTHER`."""
+    found = {match["key"] for match in _SAME_AS.finditer(_text(comments))}
+    return found.pop() if len(found) == 1 else None
+
+
+def says_loudly(comments: Sequence[str]) -> bool:
+    """`REQUIRED`, in capitals or brackets, and without a condition: it outweighs what else is said."""
+    return any(_LOUD.search(line) for line in comments) and not re.search(r"\bnot required\b", _text(comments), re.I)
 
 
 def says_change(comments: Sequence[str]) -> bool:
@@ -129,20 +143,20 @@ def says_unset_only(comments: Sequence[str]) -> bool:
 def says_condition(comments: Sequence[str]) -> Condition | None:
     """`REQUIRED only when AUTH_MODE=local`: the key and the value it must have; a Condition without key if unclear."""
     text = _text(comments)
-    if not (start := _CONDITION.search(text)):
+    start = _CONDITION.search(text)
+    if not start:
         return None
-    required = bool(re.search(r"required|needed|mandatory|must", start[0], re.IGNORECASE))
+    required = bool(_DEMAND.search(start[0]))
     for found in _CONDITION_ON.finditer(text, start.start()):
-        if not _UPPER.fullmatch(found["key"]):
-            continue
-        value, negated = (
-            _SWITCHED.get(found["value"].lower(), (found["value"], False))
-            if not found["sign"]
-            else (found["value"], False)
-        )
-        against = (found["sign"] or "").startswith("!") or bool(found["isnt"])
-        return Condition(found["key"], value, negated ^ against ^ (found["word"].lower() == "unless"), required)
-    return Condition()
+        if _UPPER.fullmatch(found["key"]):
+            value, negated = found["value"], found["word"].lower() == "unless"
+            if not found["sign"] and value.lower() in _SWITCHED:
+                value, off = _SWITCHED[value.lower()]
+                negated ^= off
+            if (found["sign"] or "").startswith("!") or found["isnt"]:
+                negated = not negated
+            return Condition(found["key"], value, negated, required)
+    return Condition(required=required)
 
 
 def must_add(key: str, value: str, comments: Sequence[str]) -> str | None:

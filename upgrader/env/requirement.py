@@ -1,5 +1,6 @@
 """Whether a key is needed at all, from the strongest evidence to the weakest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upgrader.env import evidence, prose
@@ -8,6 +9,8 @@ from upgrader.env.case import Need
 from upgrader.env.compose_text import fatal, stops
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
+
+UNSAID = "nothing says that it is required, and its value reads like the app's default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +93,32 @@ def said_in_prose(facts: Facts, key: str) -> Requirement | None:
         return Requirement("boot", ("its comment says that existing installations must add it",), strong=True)
     if prose.says_unset_only(text):
         return Requirement("feature", ("its comment names leaving it out as the exception",), strong=True)
-    condition = prose.says_condition(text)
-    if condition and condition.key and condition.key != key:
-        if not condition.holds(facts.effective(condition.key)):
-            return optional(f"needed only when {condition}, which is not the case here")
-        if condition.required or not prose.says_optional(text):
-            return Requirement("boot", (f"needed because {condition}",), strong=True)
+    if not prose.says_loudly(text) and (said := _conditional(facts, key, text)):
+        return said
     if prose.says_required(text):
         return Requirement("boot", ("its comment says that it is required",), strong=True)
-    if condition and not condition.key:
-        return optional("its comment names a condition that only a person can judge")
     if prose.says_optional(text):
         return optional("its comment says that it is optional")
     if prose.says_change(text):
         return Requirement("feature", ("its comment says that it must be changed",))
     around = facts.around(key)
-    if prose.says_optional((*around.run, *around.apart)) or prose.says_optional(around.section):
+    shared = (*around.run, *around.apart) if not evidence.is_secret(key) else ()
+    if prose.says_optional(shared) or prose.says_optional(around.section):
         return optional("the comment above its lines says that they are optional")
+    return None
+
+
+def _conditional(facts: Facts, key: str, text: Sequence[str]) -> Requirement | None:
+    condition = prose.says_condition(text)
+    if condition is None or condition.key == key:
+        return None
+    if not condition.key:
+        named = evidence.is_secret(key) and condition.required and facts.generator(key, facts.example.get(key) or "")
+        return None if named else optional("its comment names a condition that only a person can judge")
+    if not condition.holds(facts.effective(condition.key)):
+        return optional(f"needed only when {condition}, which is not the case here")
+    if condition.required or (facts.example.get(key) and not prose.says_optional(text)):
+        return Requirement("boot", (f"needed because {condition}",), strong=True)
     return None
 
 
@@ -123,7 +135,12 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
         return Requirement("security", ("its comment names how to generate it",))
     if value and any(not each.operator and fatal(each) for each in readers):
         return Requirement("boot", (f"without it {_damage(facts, key)}",), strong=not facts.references_before(key))
+    if not secret and readers and all(each.operator in ("-", ":-") for each in readers):
+        return optional("Compose takes it as empty where it is not set")
     if not value:
+        bare = any(not each.operator for each in readers)
+        if bare and key not in facts.known and evidence.is_own_secret(key):
+            return Requirement("security", ("Compose hands this secret to the app, and the example leaves it empty",))
         return optional("empty in the example")
     if evidence.is_external(key, generator=False) and not any(not each.operator for each in readers):
         return optional("it belongs to an outside service, and nothing says that it must be set")
@@ -143,7 +160,7 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     host = evidence.in_network_host(value) or (value if evidence.is_host_name(key) else "")
     if host and _is_served(facts, host) and (host != value or facts.is_new(host)):
         return Requirement("feature", (f"its example value is the address of {host}, inside the Compose network",))
-    return optional("nothing says that it is required, and its value reads like the app's default")
+    return optional(UNSAID)
 
 
 def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool) -> Requirement:

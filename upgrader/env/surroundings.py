@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from upgrader.env.document import Document
 
+_HEADING = 2  # lines; what is longer says something of its own
 _RULE = re.compile(r"[-=#*~_+─━═\s]{4,}")
 _FRAMED = re.compile(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*~_+─━═\s\]]{2,}")
 
@@ -74,7 +75,7 @@ class _Reader:
 
     def blank(self) -> None:
         if self._before in ("comment", "rule"):
-            self._section = tuple(self._block) or self._section
+            self._section = tuple(self._block) if len(self._block) <= _HEADING else ()
             self._before = "apart"
         elif self._before != "apart":
             self._before = "blank"
