@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from upgrader.env.decorators import Decorator, decorators, is_divider
@@ -161,6 +160,8 @@ def _meant(name: str) -> str | None:
     """The word of ours that a name is, or was meant to be."""
     if name in WORDS:
         return name
+    from difflib import get_close_matches
+
     near = get_close_matches(name.casefold().replace("_", "-"), WORDS, n=1, cutoff=0.8)
     return near[0] if near and name not in OF_OTHERS else None
 

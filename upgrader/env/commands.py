@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import zip_longest
 from types import MappingProxyType
 
@@ -34,7 +35,6 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     (r"\bFernet\.generate_key\(\)", "fernet"),
     (r"\buuidgen\b|\buuid4\(\)|\brandomUUID\(\)|/proc/sys/kernel/random/uuid", "uuid4"),
 )
-_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), spec) for pattern, spec in _COMMANDS)
 _PYTHON_SIZE = "32"  # what secrets.token_… makes when it is given no size
 
 # What may follow in the pipe, and what it makes of the generator.
@@ -144,7 +144,7 @@ def _commands(text: str) -> Iterator[_Command]:
     """The commands in the order in which they stand; of two at one place, the longer one."""
     found = [
         _Command(match.start(), match.end(), spec.format(n=match.groupdict().get("n") or _PYTHON_SIZE))
-        for pattern, spec in _PATTERNS
+        for pattern, spec in _patterns()
         for match in pattern.finditer(text)
     ]
     end = 0
@@ -153,6 +153,12 @@ def _commands(text: str) -> Iterator[_Command]:
             # a `tr … | head` that belongs to the pipe of the command before it is read with that one
             end = command.end + _pipe_length(text[command.end :])
             yield command
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Compiled when the first comment is read: most commands read none."""
+    return tuple((re.compile(pattern, re.IGNORECASE), spec) for pattern, spec in _COMMANDS)
 
 
 def _pipe_length(behind: str) -> int:

@@ -1,7 +1,6 @@
 """Values made of other keys' values: `https://auth.{DOMAIN}`, `{URL#host}`, and the password inside a URL."""
 
 from collections.abc import Callable
-from urllib.parse import quote, unquote, urlsplit
 
 from upgrader.env.vocabulary import TEMPLATE
 
@@ -13,6 +12,8 @@ def expand(template: str, values: Values) -> str | None:
 
     Inside the user part of a URL a value is percent-encoded.
     """
+    from urllib.parse import quote
+
     made, at = "", 0
     for found in TEMPLATE.finditer(template):
         value = shared(found[0][1:-1], values)
@@ -36,6 +37,8 @@ def shared(reference: str, values: Values) -> str | None:
 
 def password_in(url: str) -> str | None:
     """The password inside a URL, percent-decoded."""
+    from urllib.parse import unquote, urlsplit
+
     try:
         password = urlsplit(url).password
     except ValueError:
@@ -45,6 +48,8 @@ def password_in(url: str) -> str | None:
 
 def host_in(url: str) -> str | None:
     """Host and port of a URL, as written."""
+    from urllib.parse import urlsplit
+
     try:
         return urlsplit(url).netloc.rpartition("@")[2] or None
     except ValueError:
