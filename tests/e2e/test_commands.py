@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import Operator, upgrader
+from tests.e2e.scenario import PLAYBOOK, Operator, edited, upgrader
 from tests.engine.steps import started
 from upgrader.cli.records import remember
 from upgrader.demo.host import Installation
@@ -91,6 +91,14 @@ def test_doctor_looks_and_says(serving: Installation) -> None:
     finally:
         readme.write_bytes(text)
     assert {**operator.world(), "refs": []} == {**world, "refs": []}
+
+
+@pytest.mark.parametrize("database", ["{service: postgres}", "{service: db, user: nobody}"])
+def test_doctor_says_once_what_several_looks_meet(serving: Installation, database: str) -> None:
+    operator = Operator.at(serving, edited(PLAYBOOK, "{service: db}", database))
+    found = operator("doctor", "--output", "json", code=3).json
+    wrong = [item["what"] for item in found if not item["ok"]]
+    assert len(wrong) == len(set(wrong)) == 1, wrong
 
 
 def test_a_command_that_takes_the_lock_clears_half_made_restore_points(serving: Installation) -> None:

@@ -1,6 +1,6 @@
 """`upgrader doctor`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,29 +81,29 @@ def _look(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
         StackCheck(id="stack", uses="preflight.stack"),
         Databases(id="databases", uses="preflight.databases"),
     ]
+    refused = set[str]()
     for step in steps:
         try:
             verdict = step.check(ctx)
         except UpgraderError as error:
             verdict = Refused(error.message, error.hint)
         if isinstance(verdict, Refused):
+            refused.add(step.id)
             yield False, verdict.why, verdict.hint
             if step.id == "host":
                 return
         else:
             yield True, verdict.why, ""
-    yield from _more(ctx)
+    # a database that could not be looked at has had its say
+    yield from _more(ctx, [_remote, _compose] if "databases" in refused else [_remote, _compose, _leftovers])
 
 
-def _more(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
-    checks: list[Callable[[], tuple[bool, str, str] | None]] = [
-        lambda: _remote(ctx),
-        lambda: _compose(ctx),
-        lambda: _leftovers(ctx),
-    ]
+def _more(
+    ctx: "Context", checks: Iterable[Callable[["Context"], tuple[bool, str, str] | None]]
+) -> Iterator[tuple[bool, str, str]]:
     for check in checks:
         try:
-            found = check()
+            found = check(ctx)
         except UpgraderError as error:
             yield False, error.message, error.hint
         else:
