@@ -31,8 +31,8 @@ def test_commands_and_their_flags_exist(row: str) -> None:
 
 
 def test_every_command_is_told() -> None:
-    listed = re.findall(r"^  ([a-z]+)  ", usage("").split("Commands:")[1], re.MULTILINE)
-    assert sorted(listed) == sorted({re.split(r"\W", row)[0] for row in COMMANDS})
+    listed = re.findall(r"^  ([a-z-]+)  ", usage("").split("Commands:")[1], re.MULTILINE)
+    assert sorted(listed) == sorted({re.split(r"[^\w-]", row)[0] for row in COMMANDS})
 
 
 @pytest.mark.parametrize("flag", sorted(set(re.findall(r"`(?:[a-z]+ )?(--[a-z-]+)[ `]", README))))

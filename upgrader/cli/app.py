@@ -13,6 +13,7 @@ from upgrader.cli import (
     abandon,
     demo,
     doctor,
+    env_check,
     history,
     plan,
     playbook,
@@ -39,6 +40,7 @@ app.command("abandon")(abandon.abandon)
 app.command("status")(status.status)
 app.add_typer(history.app, name="history")
 app.command("doctor")(doctor.doctor)
+app.command("env-check")(env_check.env_check)
 app.add_typer(playbook.app, name="playbook")
 app.command("demo")(demo.demo)
 

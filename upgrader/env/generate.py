@@ -1,18 +1,15 @@
 """Secrets made natively, in forms that a URL, a shell and Compose all take without quoting."""
 
-import base64
 import binascii
 import math
 import re
-import secrets
-import string
-import uuid
 from dataclasses import dataclass
 from typing import Literal
 
 from upgrader.errors import RefusedError
 
-_ALPHANUMERIC = string.ascii_letters + string.digits
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ALPHANUMERIC = _LETTERS + _LETTERS.upper() + "0123456789"
 _MOST = 4096
 _SPEC = re.compile(
     r"(?:(?P<prefix>[A-Za-z][A-Za-z0-9_.-]*):)?(?P<kind>hex|base64|urlsafe|alnum):(?P<size>[1-9][0-9]{0,3})"
@@ -100,8 +97,12 @@ def generate(spec: str) -> str:
     form = _parse(spec)
     match form.kind:
         case "hex":
+            import secrets
+
             made = secrets.token_hex(form.size)
         case "uuid4":
+            import uuid
+
             made = str(uuid.uuid4())
         case "alnum":
             made = _random_letters(form.size)
@@ -158,6 +159,8 @@ def _parse(spec: str) -> _Form:
 
 
 def _random_letters(count: int, alphabet: str = _ALPHANUMERIC) -> str:
+    import secrets
+
     return "".join(secrets.choice(alphabet) for _ in range(count))
 
 
@@ -184,9 +187,8 @@ def _decoded(text: str) -> list[bytes]:
         found.append(bytes.fromhex(text))
     if re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", text):
         try:
-            found.append(
-                base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
-            )
+            padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+            found.append(binascii.a2b_base64(padded))
         except binascii.Error:
             return found
     return found

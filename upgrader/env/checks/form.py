@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from upgrader.env.annotations import Annotations
 from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.values import is_placeholder_left
-from upgrader.env.commands import generator_in, length_said
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
 from upgrader.env.generate import Length, fits, generator_fits
@@ -32,7 +31,7 @@ _FORMS = {
     "fernet": (re.compile(r"[A-Za-z0-9_-]{43}="), "32 bytes in URL-safe base64"),
     "uuid4": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
 }
-_NUMBER = re.compile(r"\d")
+_UNITS = ("byte", "char", "digit", "bit", "BYTE", "CHAR", "DIGIT", "BIT")
 
 
 def check_form(scene: Scene) -> Iterator[Finding]:
@@ -85,7 +84,11 @@ def _typed(scene: Scene, entry: Entry, words: tuple[str, ...]) -> Iterator[Findi
 
 def _length(scene: Scene, entry: Entry, comments: tuple[str, ...]) -> Length | None:
     """The length that the comment of a secret demands; None where the generator that it names makes another one."""
-    length = length_said(comments) if any(map(_NUMBER.search, comments)) and scene.is_secret(entry.key) else None
+    if not any(unit in line for line in comments for unit in _UNITS) or not scene.is_secret(entry.key):
+        return None
+    from upgrader.env.commands import generator_in, length_said
+
+    length = length_said(comments)
     if length is None:
         return None
     spec = generator_in(comments)

@@ -138,8 +138,18 @@ class Scene:
 
     @cached_property
     def active_references(self) -> tuple[Reference, ...]:
-        """The references outside services, and those in services whose profile is on."""
-        return tuple(each for each in self.references.references if self.facts.runs(each.service))
+        """The references outside services, and those in services that run."""
+        return tuple(each for each in self.references.references if self.runs(each.service))
+
+    def runs(self, service: str) -> bool:
+        """Whether a service is known to run: unlike a decision, a finding does not go by what is likely."""
+        found = self.references.services.get(service)
+        return not found or not found.profiles or "*" in self._profiles or not self._profiles.isdisjoint(found.profiles)
+
+    @cached_property
+    def _profiles(self) -> frozenset[str]:
+        named = self.case.profiles or (self.live.get("COMPOSE_PROFILES") or "").split(",")
+        return frozenset(name.strip() for name in named if name.strip())
 
     @cached_property
     def referenced(self) -> frozenset[str]:

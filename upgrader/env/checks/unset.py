@@ -21,7 +21,7 @@ def check_unset(scene: Scene) -> Iterator[Finding]:
         if not unset or each.name in decided or each.operator in ("-", ":-", "+", ":+"):
             continue
         # Compose reads all services, those that are off included, before it looks at profiles
-        if not stops(each) and not scene.facts.runs(each.service):
+        if not stops(each) and not scene.runs(each.service):
             continue
         rank = 0 if stops(each) else 1 if fatal(each) and each.section not in _MILD else 2
         if each.name not in worst or rank < worst[each.name][0]:
