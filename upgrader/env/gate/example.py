@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterator
 
-from upgrader.env.document import Entry
-from upgrader.env.finding import Finding
+from upgrader.env.document import Disabled, Entry
+from upgrader.env.finding import Finding, Severity
 from upgrader.env.gate.comparison import Comparison
 from upgrader.env.gate.published import known_format, what_is_published
 from upgrader.env.gate.release import Source, place_in
 
 _MARKER = re.compile(rb"^(?:<{7}|\|{7}|>{7})(?: [^\n]*)?\r?$|^={7}\r?$", re.MULTILINE)
+_SENTENCE = re.compile(
+    r"\s(?:—|\u2013|<?-+>?|→|=)\s|\s\(.+\)|\b(?:means?|enables?|disables?|defaults?|is|are|if|when|uses?|set|turns)\b"
+)
 _BEGINS, _ENDS = b"<<<<<<<", b">>>>>>>"
 
 
@@ -37,15 +40,23 @@ def find(pair: Comparison) -> Iterator[Finding]:
                 "Revoke it if it is real; leave the value empty and name a generator: # @generate hex:32",
             )
     for each in pair.new.document.disabled:
-        place = (each.key, pair.new.example.path, each.line)
-        if each.prose:
-            text = f"A sentence in a comment reads like the disabled key {each.key}"
-            before = pair.old and any(old.prose and old.text == each.text for old in pair.old.document.disabled)
-            hint = f"Word it so that the line does not begin with {each.key}="
-            yield Finding("prose-as-key", "note" if before else "warning", text, hint, *place)
-        elif what := known_format(each.text):
-            text = f"The commented-out value of {each.key} is {what}"
-            yield Finding("published-secret", "error", text, "Revoke it if it is real, and write a placeholder", *place)
+        yield from _of_disabled(pair, each)
+
+
+def _of_disabled(pair: Comparison, each: Disabled) -> Iterator[Finding]:
+    """What a line would do to whoever takes its `#` away."""
+    place = (each.key, pair.new.example.path, each.line)
+    before = pair.old is not None and any(each.text == old.text for old in pair.old.document.disabled if old.prose)
+    worst: Severity = "note" if before else "warning"
+    if each.text.startswith("# "):
+        text = f"Once it is enabled, {each.key} gets the comment behind it as its value"
+        yield Finding("comment-as-value", worst, text, "Put the comment on the line above", *place)
+    elif each.prose and _SENTENCE.search(each.text):
+        text = f"A sentence in a comment reads like the disabled key {each.key}"
+        yield Finding("prose-as-key", worst, text, f"Word it so that the line does not begin with {each.key}=", *place)
+    elif what := known_format(each.text):
+        text = f"The commented-out value of {each.key} is {what}"
+        yield Finding("published-secret", "error", text, "Revoke it if it is real, and write a placeholder", *place)
 
 
 def _refusals(pair: Comparison) -> Iterator[Finding]:
@@ -54,7 +65,7 @@ def _refusals(pair: Comparison) -> Iterator[Finding]:
     conflicts = {path for path, _ in marked}
     for error in pair.new.refusals:
         if (error.path, error.line) not in marked:
-            text = f"Compose refuses the example: {error.message}"
+            text = f"Compose refuses the example: {place_in(error.message)[2]}"
             hint = "Comment the line out, or mend it; Compose refuses the whole file as it is"
             yield Finding("example-refused", "error", text, hint, "", error.path, error.line)
     for broken in pair.new.broken_compose:

@@ -78,7 +78,10 @@ def _gone(pair: Comparison, entry: Entry) -> Iterator[Finding]:
         return
     if _is_explained(pair, key):
         return
-    read = next((each for each in pair.new.references.references if each.name == key), None)
+    reads = [each for each in pair.new.references.references if each.name == key]
+    if any(not each.operator.endswith(("-", "+")) for each in reads):
+        return  # told as a variable that the example lacks
+    read = reads[0] if reads else None
     still = f", though {read.file} reads it on line {read.line}" if read else ""
     text = f"{key} is gone from the example{still}; nothing says whether it was renamed, replaced or dropped"
     heir = next((each.key for each in pair.decisions.values() if each.source == key), "its successor")
