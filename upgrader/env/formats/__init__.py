@@ -1,17 +1,20 @@
 """Formats for machines, and the section for release notes."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from upgrader.env.case import Decision
 from upgrader.env.finding import Finding, in_order
-from upgrader.env.gate.changes import Changes
 from upgrader.errors import UsageError
+
+if TYPE_CHECKING:
+    from upgrader.env.gate.changes import Changes
 
 NAMES = ("json", "github", "sarif", "markdown")
 
 
 def render(
-    name: str, findings: Sequence[Finding], decisions: Sequence[Decision], changes: Changes | None = None
+    name: str, findings: Sequence[Finding], decisions: Sequence[Decision], changes: "Changes | None" = None
 ) -> str:
     """The text of one format, newline included. `changes` is what `markdown` tells of; without it there is nothing
     to tell. Raises UsageError for another name.
@@ -33,6 +36,7 @@ def render(
             return sarif.render(findings, RULES)
         case "markdown":
             from upgrader.env.formats import markdown
+            from upgrader.env.gate.changes import Changes
 
             return markdown.render(changes or Changes())
         case _:
