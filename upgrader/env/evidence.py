@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from upgrader.model.secret import looks_secret
 
@@ -29,7 +30,7 @@ _ACCOUNT_PASSWORD = re.compile(
     re.IGNORECASE,
 )
 _EXTERNAL = re.compile(
-    r"CLIENT_?(SECRET|ID|KEY)|(^|_)(SMTP|MAIL(ER|GUN|JET|CHIMP)?|E?MAIL|SENDGRID|POSTMARK|RESEND|BREVO|SES|AWS|S3|R2|B2|AZURE|GOOGLE"
+    r"CLIENT_?(SECRET|ID|KEY)|(^|_)(SMTP|MAIL(ER|GUN|JET|CHIMP)?|E?MAIL(?=_)|SENDGRID|POSTMARK|RESEND|BREVO|SES|AWS|S3|R2|B2|AZURE|GOOGLE"
     r"|GCP|GCS|GITHUB|GITLAB|BITBUCKET|SLACK|DISCORD|TELEGRAM|TEAMS|TWITTER|FACEBOOK|LINKEDIN|APPLE|MICROSOFT|ENTRA|OKTA|AUTH0"
     r"|STRIPE|PADDLE|PAYPAL|TWILIO|VONAGE|OPENAI|ANTHROPIC|GEMINI|MISTRAL|GROQ|COHERE|DEEPL|OPENROUTER|HUGGING_?FACE|HF|LLM"
     r"|SENTRY|POSTHOG|DATADOG|NEW_?RELIC|SEGMENT|INTERCOM|PUSHER|ALGOLIA|MAPBOX|MAPS|MAXMIND|GEOIP|IPINFO|UNSPLASH|PEXELS|GIPHY"
@@ -73,7 +74,7 @@ _PLACEHOLDER = re.compile(
     r"|(^|[^a-z])(your|my|todo|placeholder|insert|enter|put|dummy|sample)([-_ ]|$)|to[-_ ]be[-_ ]|set[-_ ]?me"
     r"|generated?[-_ ]|some[-_ ]?random|random[-_ ]|openssl"
     r"|yourdomain|yoursite|your\w+\.(com|org)"
-    r"|^<.*>$|^\[[a-z][^\"]*\]$|<[a-z][a-z0-9 _-]*>|x{3,}|\*{3,}|\.{3}|…"
+    r"|^<.*>$|^\[[a-z][^\"]*\]$|<[a-z][a-z0-9 _-]*>|(^|[^a-z])x{3,}($|[^a-z_])|\*{3,}|\.{3}|…"
     r"|(^|[@/.])example\.(com|org|net|local|tld)|domain\.tld|mydomain",
     re.IGNORECASE,
 )
@@ -94,6 +95,7 @@ _TOKENS = re.compile(r"[A-Z]+|\d+")
 _SEVERAL = re.compile(r"\b(each|all|every|both|these|following|below|secrets|keys|passwords|tokens)\b", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def is_secret(key: str, value: str = "") -> bool:
     """Whether a key holds a secret: its name says so, and its example value is no switch, number or path."""
     named = looks_secret(key) or bool(_SECRET.search(key))

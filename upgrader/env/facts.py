@@ -30,6 +30,7 @@ class Facts:
         self.previous = case.previous
         self.compose = case.compose or References()
         self.before = case.previous_compose
+        self._said: dict[int, Annotations] = {}
         self.places_before: dict[str, dict[tuple[str, ...], str]] = {}
 
     # --- the documents
@@ -80,7 +81,12 @@ class Facts:
 
     def said(self, each: Entry | Disabled) -> Annotations:
         """The overlay's word on a key, then that of the decorators in the example."""
-        here = parse_annotations(each.comments)
+        if each.start not in self._said:
+            self._said[each.start] = self._read_annotations(each)
+        return self._said[each.start]
+
+    def _read_annotations(self, each: Entry | Disabled) -> Annotations:
+        here = parse_annotations(each.comments) if any("@" in line for line in each.comments) else _PLAIN
         over = self.case.overlay.said.get(each.key) if self.case.overlay else None
         if not over:
             return here
@@ -193,13 +199,13 @@ class Facts:
         return frozenset(name.strip() for name in names if name.strip())
 
     def _likely_profiles(self) -> frozenset[str]:
-        """Profiles named on the command line, as the example shows it, or had by half of the services, or by the only
+        """Profiles named on the command line, as the example shows it, or had by most services, or by the only
         readers of what the live file sets.
         """
         shown = _PROFILE.findall(self.example.data.decode("utf-8", "replace"))
         services = self.compose.services
         every = [name for each in services.values() for name in each.profiles]
-        common = {name for name in every if every.count(name) * 2 >= len(services)}
+        common = {name for name in every if every.count(name) * 2 > len(services)}
         used: set[str] = set()
         for name, references in self._by_name.items():
             gates = [set(services[each.service].profiles) for each in references if each.service in services]
