@@ -5,17 +5,16 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.fixtures.engine import sh
 from upgrader.demo.host import Installation
+from upgrader.demo.meanwhile import Meanwhile
 from upgrader.demo.remote import git
 from upgrader.engine import journal
 from upgrader.engine.state import State
@@ -216,31 +215,20 @@ class Operator:
         return sorted(line for line in listed if self.app.project in line)
 
 
-class Client:
+class Client(Meanwhile):
     """Somebody who writes notes all the time, and remembers which of them the app acknowledged."""
 
     def __init__(self, app: Installation, interval: float = 0.05) -> None:
+        super().__init__(interval)
         self.acknowledged: list[str] = []
         self.refused = 0
         self._app = app
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write, name="client", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        while not self._stop.wait(self._interval):
-            try:
-                self.acknowledged += self._app.write(1)
-            except (OSError, HTTPException, UpgraderError):
-                self.refused += 1
+    def _once(self) -> None:
+        try:
+            self.acknowledged += self._app.write(1)
+        except (OSError, HTTPException, UpgraderError):
+            self.refused += 1
 
 
 def edited(text: str, old: str, new: str) -> str:

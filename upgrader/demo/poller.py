@@ -1,16 +1,14 @@
 """Measures downtime as a client sees it."""
 
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
-from types import TracebackType
-from typing import Self
 
 from upgrader.demo.host import request
+from upgrader.demo.meanwhile import Meanwhile
 
 
 @dataclass(frozen=True)
@@ -29,33 +27,20 @@ class Sample:
     ok: bool
 
 
-class Poller:
+class Poller(Meanwhile):
     """Asks the app on a port for /health, twenty times a second, for as long as it is entered."""
 
     def __init__(self, port: int, *, interval: float = 0.05) -> None:
+        super().__init__(interval)
         self.samples: list[Sample] = []
         self._port = port
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def downtime(self) -> Downtime:
         return downtime(self.samples)
 
-    def _poll(self) -> None:
-        due = time.monotonic()
-        while not self._stop.wait(max(0.0, due - time.monotonic())):
-            sent = time.monotonic()
-            self.samples.append(Sample(sent, self._healthy()))
-            due = max(due + self._interval, sent)
+    def _once(self) -> None:
+        sent = time.monotonic()
+        self.samples.append(Sample(sent, self._healthy()))
 
     def _healthy(self) -> bool:
         with suppress(OSError, HTTPException):
