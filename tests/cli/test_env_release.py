@@ -98,6 +98,14 @@ def test_files_can_be_named(checkout: Path) -> None:
     assert findings == ["overlay-stale deploy/said.env:2"]
 
 
+def test_an_overlay_may_lie_outside(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "said.env").write_text("# @required\nGONE=\n")
+    findings, _ = found(checkout, overlay=str(tmp_path / "said.env"))
+    assert f"overlay-stale {tmp_path / 'said.env'}:2" in findings
+    with pytest.raises(UsageError, match="is not in"):
+        answer(Request(checkout, "v1", example=str(tmp_path / "said.env")))
+
+
 def test_an_example_that_moved_is_compared_with_where_it_was(checkout: Path) -> None:
     git(checkout, "mv", "deploy/.env.example", "deploy/.env.prod.example")
     write(checkout, {"deploy/.env.prod.example": "PAGE=1\n"})

@@ -80,7 +80,7 @@ class _Checkout:
         paths = self._git.fields("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         example = self._tracked(request.example) if request.example else choose_example(self._beneath(paths))
         compose = tuple(map(self._tracked, request.compose)) or choose_compose(paths, example)
-        overlay = self._named(self._tracked(request.overlay)) if request.overlay else None
+        overlay = Source(self._seen(request.overlay), _bytes(self._given(request.overlay))) if request.overlay else None
         files = tuple(Source(path, data) for path in compose if (data := self._here(path)) is not None)
         return Release("this release", self._named(example), files, overlay, self._here)
 
@@ -128,11 +128,20 @@ class _Checkout:
 
     def _tracked(self, path: str) -> str:
         """A path given on the command line, from the repository's top."""
-        beside = self._request.directory / path
-        place = os.path.relpath((beside if beside.exists() else Path(path)).resolve(), self._top)
-        if place.startswith(".."):
+        place = self._seen(path)
+        if os.path.isabs(place) or place.startswith(".."):
             raise UsageError(f"{path} is not in {self._top}", "Name a file of the repository")
         return place
+
+    def _seen(self, path: str) -> str:
+        """The path from the repository's top; as given, where it lies outside."""
+        place = os.path.relpath(self._given(path).absolute(), self._top)
+        return str(self._given(path).absolute()) if place.startswith("..") else place
+
+    def _given(self, path: str) -> Path:
+        """Beside the app, else beside the person."""
+        beside = self._request.directory.resolve() / path
+        return beside if beside.exists() else Path(path)
 
     def _named(self, path: str) -> Source:
         return Source(path, _bytes(self._top / path))

@@ -54,6 +54,7 @@ def test_the_section_names_each_required_key_and_how_to_get_its_value() -> None:
     ):
         assert line in text.splitlines(), line
     assert "EXTRA" not in text
+    assert "not the case here" not in text
     assert "Sessions ----" not in text
 
 

@@ -79,7 +79,7 @@ def _setting(pair: Comparison, entry: Entry) -> Setting:
     return Setting(
         entry.key,
         _about(entry),
-        "; ".join(decided.evidence) if decided else "",
+        "; ".join(decided.evidence) if decided and decided.decision != "skip" else "",
         said.when,
         None if said.human is not None else pair.generator(entry) or said.generate,
         said.human,
