@@ -123,7 +123,8 @@ def test_the_screen_begins_lines_with_their_place_and_ends_with_a_command(files:
     assert any(line.startswith(".env:10  JWT_SECRET ") for line in lines)
     assert lines.index("Errors") < lines.index("Warnings") < lines.index("Notes") < lines.index("New in the example")
     assert any(line.split()[:3] == ["WORKFLOW_SECRET_KEY", "generate", "hex:32"] for line in lines)
-    assert lines[-1] == "→ upgrader env-check --fix --env .env --example .env.example"
+    named = "--env .env --example .env.example --previous-example old --compose compose.yaml"
+    assert lines[-1] == f"→ upgrader env-check --fix {named}"
 
 
 def test_nothing_found_is_zero_and_so_are_notes(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from upgrader.env.case import Case
 from upgrader.env.checks import Scene, check_live
 from upgrader.env.checks.history import shipped_in
 from upgrader.env.checks.mode import check_mode
+from upgrader.env.checks.scene import quoted
 from upgrader.env.compose_text import read_references
 from upgrader.env.decide import decide
 from upgrader.env.document import Document, EnvSyntaxError
@@ -30,13 +31,15 @@ EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.tem
 
 @dataclass(frozen=True)
 class Host:
-    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from."""
+    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from, `fix`
+    the command that mends its env file."""
 
     stack: Stack
     state: State
     git: Git | None
     overlay: str = ""
     origin: str = ""
+    fix: str = "upgrader env-check --fix"
 
     @property
     def live(self) -> Path:
@@ -72,7 +75,9 @@ def find(common: Common) -> Host:
     stack = replace(stack, files=stack.files or _default_files(stack))
     state = State(root(os.environ) / stack.project)
     git = _git(directory)
-    return Host(stack, state, git, overlay if Path(overlay).is_file() else "", _origin(state))
+    place = f"-C {quoted(_shown(directory))} " if common.directory else ""
+    fix = f"upgrader {place}env-check --fix"
+    return Host(stack, state, git, overlay if Path(overlay).is_file() else "", _origin(state), fix)
 
 
 def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> Looked:
@@ -104,7 +109,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         data_exists=True,
         profiles=stack.profiles or None,
     )
-    scene = Scene(case, decide(case), history=published(host, path), on_host=True)
+    scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
     mode = os.stat(host.live).st_mode
     return Looked(scene, in_order([*check_live(scene), *check_mode(scene, mode)]), data)
 

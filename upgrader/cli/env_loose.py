@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from upgrader.env.case import Case, Decision
 from upgrader.env.checks import Scene, check_live
 from upgrader.env.checks.mode import check_mode
+from upgrader.env.checks.scene import quoted
 from upgrader.env.decide import decide, live_from
 from upgrader.env.document import Document, EnvSyntaxError
 from upgrader.env.finding import Finding, in_order
@@ -138,7 +139,7 @@ def look(files: Files) -> Looked:
         overlay=overlay_of(files.overlay),
         assume_generators=files.assume_generators,
     )
-    scene = Scene(case, decide(case), live_is_guess=not files.env)
+    scene = Scene(case, decide(case), live_is_guess=not files.env, fix=_fix(files))
     findings = check_live(scene)
     if files.env:
         findings = in_order([*findings, *check_mode(scene, os.stat(files.env).st_mode, "note")])
@@ -182,15 +183,21 @@ def screen(looked: Looked) -> str:
 
 def next_command(looked: Looked) -> str:
     """The one thing to do next; empty where nothing is left to do."""
-    from upgrader.env.checks.scene import quoted
-
     scene = looked.scene
     if scene.live_is_guess:
         return ""
     if any(each.decision != "skip" and each.need in {"boot", "security"} for each in looked.decisions):
-        files = "" if scene.on_host else f" --env {quoted(scene.live.path)} --example {quoted(scene.example.path)}"
-        return f"upgrader env-check --fix{files}"
+        return scene.fix
     return next((each.hint for each in looked.findings if each.severity != "note" and each.hint), "")
+
+
+def _fix(files: Files) -> str:
+    named = [("--env", files.env), ("--example", files.example), ("--previous-example", files.previous_example)]
+    named += [("--compose", path) for path in files.compose]
+    named += [("--previous-compose", path) for path in files.previous_compose]
+    named += [("--overlay", files.overlay)]
+    flags = "".join(f" {flag} {quoted(path)}" for flag, path in named if path)
+    return f"upgrader env-check --fix{flags}"
 
 
 def refusal(error: RefusedError) -> Finding:

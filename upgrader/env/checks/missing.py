@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from upgrader.env.case import Decision
-from upgrader.env.checks.scene import Scene, quoted
+from upgrader.env.checks.scene import Scene
 from upgrader.env.finding import Finding, Severity
 
 _DOES = {"copy": "adds the example's value", "generate": "generates it", "carry": "copies it"}
@@ -31,5 +31,4 @@ def check_missing(scene: Scene) -> Iterator[Finding]:
 def _hint(scene: Scene, decision: Decision) -> str:
     if decision.decision == "ask":
         return f"add a line {decision.key}=… to {scene.live.path}; see {scene.example.path}:{decision.line}"
-    files = "" if scene.on_host else f" --env {quoted(scene.live.path)} --example {quoted(scene.example.path)}"
-    return f"upgrader env-check --fix{files}  # {_DOES[decision.decision]}"
+    return f"{scene.fix}  # {_DOES[decision.decision]}"

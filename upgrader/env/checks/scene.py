@@ -26,14 +26,14 @@ class Scene:
 
     `history` are the values that earlier examples had for a key; what the documents and Compose files at hand say is
     added to it. `live_is_guess` tells that there is no live file: it is what an operator of the previous version would
-    have. `on_host` tells that the app was found in its directory, and no files were named.
+    have. `fix` is the command that appends what can be decided.
     """
 
     case: Case
     decisions: Sequence[Decision] = ()
     history: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     live_is_guess: bool = False
-    on_host: bool = False
+    fix: str = "upgrader env-check --fix"
 
     @property
     def live(self) -> Document:
