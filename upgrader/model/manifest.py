@@ -20,6 +20,20 @@ class SavedFile:
 
 
 @dataclass(frozen=True)
+class Proved:
+    """What is known of a dump's worth, and since when.
+
+    `how`: `read` (every byte was read), `data` (restored without indexes into a throw-away server, the schema beside
+    it), or `full` (restored as a way back would); rows and schema were compared. `why`: why it was no more than this.
+    """
+
+    how: str
+    at: str
+    seconds: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class SavedDatabase:
     """A database as it was: dumped into `files`, or kept in the server as `aside` (renamed)."""
 
@@ -39,6 +53,7 @@ class SavedDatabase:
     size: int = 0
     seconds: float = 0.0
     taken_at: str = ""
+    proved: Proved | None = None
 
 
 @dataclass(frozen=True)
@@ -96,4 +111,6 @@ class RestorePoint:
 
 
 def _database(item: Mapping[str, Any]) -> SavedDatabase:
-    return SavedDatabase(**{**item, "files": tuple(SavedFile(**file) for file in item["files"])})
+    proved = Proved(**item["proved"]) if item.get("proved") else None
+    files = tuple(SavedFile(**file) for file in item["files"])
+    return SavedDatabase(**{**item, "files": files, "proved": proved})

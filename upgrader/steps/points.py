@@ -42,14 +42,19 @@ class Points:
     def complete(self, point: RestorePoint) -> Path:
         """Make a filled directory a restore point: durable before it has its name."""
         partial, final = self.directory / f"{point.id}{PARTIAL}", self.path(point.id)
-        text = json.dumps(point.to_json(), indent=1, sort_keys=True)
-        body = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": json.loads(text)}
-        write_synced(partial / "manifest.json", json.dumps(body, indent=1, sort_keys=True).encode())
+        write_synced(partial / "manifest.json", _sealed(point))
         for directory in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
             sync_directory(directory)
         partial.rename(final)
         sync_directory(self.directory)
         return final
+
+    def amend(self, point: RestorePoint) -> None:
+        """Put another manifest in the place of the one that is there: the old one or the new one, whatever happens."""
+        root = self.path(point.id)
+        write_synced(root / "manifest.json.new", _sealed(point))
+        (root / "manifest.json.new").rename(root / "manifest.json")
+        sync_directory(root)
 
     def exists(self, point_id: str) -> bool:
         return (self.path(point_id) / "manifest.json").exists()
@@ -108,6 +113,13 @@ def of_env_file(points: Points, point_id: str) -> bytes | None:
     point = points.load(point_id)
     saved = next((file for file in point.files if file.origin == point.env_file), None)
     return (points.path(point_id) / saved.path).read_bytes() if saved else None
+
+
+def _sealed(point: RestorePoint) -> bytes:
+    """The manifest as it is written: with a checksum over itself."""
+    text = json.dumps(point.to_json(), indent=1, sort_keys=True)
+    body = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": json.loads(text)}
+    return json.dumps(body, indent=1, sort_keys=True).encode()
 
 
 def every_file(point: RestorePoint) -> Iterator[SavedFile]:

@@ -98,11 +98,16 @@ def _dotted(name: str) -> str:
 
 def schema_sha256(dump: str) -> str:
     """The digest of a `pg_dump --schema-only`: equal for equal schemas, whatever the order and the version printed."""
-    _, *entries = _ENTRY.split(dump)
     digest = hashlib.sha256()
-    for entry in sorted(_plain(entry) for entry in entries):
+    for entry in schema_entries(dump):
         digest.update(entry.encode() + b"\0")
     return digest.hexdigest()
+
+
+def schema_entries(dump: str) -> list[str]:
+    """The objects of a `pg_dump --schema-only`, in one form and order; the first line of each names it."""
+    _, *entries = _ENTRY.split(dump)
+    return sorted(_plain(entry) for entry in entries)
 
 
 def _plain(entry: str) -> str:
