@@ -19,6 +19,12 @@ EXTRA = """
 volumes:
   data:
 """
+WORKER = """\
+  worker:
+    <<: *app
+    command: [python, worker.py]
+    environment: *database
+"""
 
 
 def test_rollback_through_two_versions_and_back_r6(app: Installation) -> None:
@@ -176,6 +182,52 @@ def test_rollback_builds_in_the_checkout_what_needs_its_untracked_files(remote: 
     assert (back.facts("images.rebuild")["rebuilt"], set(back.facts("images.restore")["rebuilt"])) == ([], OURS)
     assert operator.git("describe", "--tags") == "v1.1.7"
     assert (app.notes(), app.health()) == (first, True)
+
+
+def test_rollback_from_a_run_that_healed(remote: Path, app: Installation) -> None:
+    """Its restore point is as good as any: --data restore sets today's rows aside for those of that moment."""
+    add_release(remote, "v1.0.5", {"migrations/0003_clash.sql": "create table notes (id int);\n"}, base="v1.0.0")
+    operator = Operator.at(app)
+    first, schema = app.write(2), operator.schema()
+    operator.upgrade("v1.0.5", code=5)
+    healed, second = operator.last(), app.write(3)
+    kept = operator("rollback", "--run", healed.id, "--yes", "--output", "plain")
+    assert "Nothing to do" in kept.err, "it went back by itself"
+    assert app.notes() == first + second
+
+    words = ("rollback", "--run", healed.id, "--data", "restore", "--yes", "--output", "plain")
+    asked = operator(*words, code=4)
+    assert "--accept-data-loss" in asked.err
+    assert lost(asked.err) == {"ledgerly.public.notes": (3, 2)}
+    boxes = operator.boxes()
+    operator(*words, "--accept-data-loss")
+    back = operator.last("rollback")
+    assert (back.of, back.outcome) == (healed.id, "done")
+    assert (app.version(), app.notes(), operator.schema()) == ("1.0.0", first, schema)
+    assert operator.boxes()["db"] == boxes["db"]
+    assert operator.sql("select count(*) from notes", aside(operator)) == ["5"]
+
+    operator.rollback("--undo")
+    assert (app.version(), app.notes()) == ("1.0.0", first + second)
+
+
+def test_rollback_to_a_service_that_the_new_version_dropped(remote: Path, app: Installation) -> None:
+    """It keeps no data, so nothing speaks against it: left running by the upgrade, and back in its place afterwards."""
+    compose = changed_app(app, "\n\n" + WORKER, "\n")
+    add_release(remote, "v1.0.5", {"docker-compose.yml": compose}, base="v1.0.0")
+    operator = Operator.at(app)
+    notes, worker = app.write(2), operator.boxes()["worker"]
+    plan = operator("plan", "--to", "v1.0.5", "--output", "json").json
+    assert (plan["orphans"], plan["recreate"].get("worker")) == (["worker"], None)
+    operator.upgrade("v1.0.5")
+    assert operator.last().outcome == "done"
+    assert (app.version(), operator.boxes()["worker"]) == ("1.0.5", worker)
+    sh("docker", "rm", "-f", worker.id)  # as the operator would, one day
+
+    operator.rollback()
+    assert (app.version(), app.notes()) == ("1.0.0", notes)
+    again = operator.boxes()["worker"]
+    assert (again.state, again.image) == ("running", worker.image)
 
 
 def test_rollback_with_nothing_to_go_back_to(serving: Installation) -> None:
