@@ -69,6 +69,7 @@ class _Decider:
         if past:
             return self._from_past(entry, past)
         value = entry.value or ""
+        value = "" if value.startswith("#") else value  # a comment that was meant to stand behind an empty value
         said = self.facts.said(entry)
         wanted = Wanted(entry, value, said, requirement(self.facts, entry, value, said), self._secret(entry), taken)
         return self._wanted(wanted)

@@ -21,10 +21,6 @@ _NO_SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _SECRET = re.compile(r"(_IV|_SEED|_KEK|MASTER_?KEY|ENCRYPT\w*KEY|SIGNING_?KEY|_PW|_PWD)$", re.IGNORECASE)
-_OWN_SECRET = re.compile(
-    r"SECRET_KEY|APP_(KEY|SECRET)|ENCRYPT|JWT|SESSION|COOKIE|SIGNING|SALT|PEPPER|MASTER_?KEY|NEXTAUTH|AUTH_SECRET|HMAC|CSRF",
-    re.IGNORECASE,
-)
 _ACCOUNT_PASSWORD = re.compile(
     r"(^|_)(ADMIN|ADM|ROOT|SUPERUSER|SUPER_ADMIN|INITIAL|INIT|DEFAULT|OWNER|BASIC_?AUTH)_(\w*_)?(PASS|PASSWORD|PASSWD|PW)$",
     re.IGNORECASE,
@@ -92,6 +88,13 @@ _COMMON = frozenset(
     {"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null", "localhost", "admin", "root", "postgres"}
 )
 _TOKENS = re.compile(r"[A-Z]+|\d+")
+_SYNONYMS = {
+    **dict.fromkeys(("PASS", "PASSWD", "PW", "PWD"), "PASSWORD"),
+    **dict.fromkeys(("DATABASE", "POSTGRES", "POSTGRESQL", "PG", "MYSQL", "MARIADB"), "DB"),
+    **dict.fromkeys(("USERNAME",), "USER"),
+    **dict.fromkeys(("SERVER", "HOSTNAME"), "HOST"),
+    **dict.fromkeys(("URI",), "URL"),
+}
 _SEVERAL = re.compile(r"\b(each|all|every|both|these|following|below|secrets|keys|passwords|tokens)\b", re.IGNORECASE)
 
 
@@ -100,11 +103,6 @@ def is_secret(key: str, value: str = "") -> bool:
     """Whether a key holds a secret: its name says so, and its example value is no switch, number or path."""
     named = looks_secret(key) or bool(_SECRET.search(key))
     return named and not _NO_SECRET.search(key) and not _NO_SECRET_VALUE.fullmatch(value)
-
-
-def is_own_secret(key: str) -> bool:
-    """A secret that the app makes up for itself, by its name: it signs or encrypts with it."""
-    return is_secret(key) and bool(_OWN_SECRET.search(key)) and not is_external(key, generator=False)
 
 
 def is_account_password(key: str) -> bool:
@@ -166,7 +164,17 @@ def is_off(value: str) -> bool:
 
 def is_own_address(key: str, value: str) -> bool:
     """An address that is the operator's own: one that only fits the author's machine, or a key named for it."""
-    return bool(_LOCAL_ADDRESS.search(value)) or bool(_ADDRESS_NAME.search(key) and not in_network_host(value))
+    named = is_address_name(key) and not in_network_host(value) and not is_switch(value)
+    return named or is_local_address(value)
+
+
+def is_local_address(value: str) -> bool:
+    return bool(_LOCAL_ADDRESS.search(value))
+
+
+def is_version(key: str) -> bool:
+    """Whether a key pins a version: that one comes with the release."""
+    return bool(re.search(r"(^|_)(VERSION|TAG|COMMIT|DIGEST)$", key, re.IGNORECASE))
 
 
 def has_url_password(value: str) -> bool:
@@ -201,7 +209,7 @@ def is_telling(value: str) -> bool:
 
 def name_likeness(one: str, other: str) -> float:
     """How much two names share, by words: 1 for the same words in any order."""
-    mine, theirs = set(_TOKENS.findall(one.upper())), set(_TOKENS.findall(other.upper()))
+    mine, theirs = ({_SYNONYMS.get(word, word) for word in _TOKENS.findall(name.upper())} for name in (one, other))
     return len(mine & theirs) / max(len(mine | theirs), 1)
 
 

@@ -7,7 +7,7 @@ from upgrader.env import evidence
 from upgrader.env.annotations import Annotations
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
-from upgrader.env.places import Before, before, place_of
+from upgrader.env.places import Before, before, place_of, shown
 from upgrader.env.references import ServiceText
 from upgrader.env.surroundings import Surroundings
 
@@ -48,7 +48,11 @@ class Identity:
         if not mine:
             return None
         name, value = next(iter(mine.items()))
-        place = ".".join(swaps[name].place)
+        place = shown(swaps[name].place)
+        if (name in self.facts.example or self.facts.references(name)) and _is_own(key, value):
+            return Past(
+                f"the Compose files read {name} in its place until now, and still have that one too", name, value
+            )
         if len(set(mine.values())) > 1:
             return Past(f"Compose files had {' and '.join(mine)} in its places, with different values", name)
         return Past(f"the Compose files now read it where they read {name} ({place})", name, value, sure=True)
@@ -59,7 +63,7 @@ class Identity:
         if not found:
             return None
         values = {each.value for each in found}
-        place = ".".join(found[0].place)
+        place = shown(found[0].place)
         if all(each.same for each in found):
             return Past(f"Compose's own default gives {place} the value it has now", None, None, unchanged=True)
         if len(values) > 1:
@@ -79,6 +83,8 @@ class Identity:
 
     def proposed(self, key: str, value: str, taken: frozenset[str]) -> Past | None:
         """A key that left the example, is set here, and resembles this one."""
+        if evidence.is_version(key):
+            return None
         ranked = sorted(
             ((self._likeness(key, value, name), name) for name in self._lost if name not in taken), reverse=True
         )
@@ -160,3 +166,9 @@ class Identity:
         same = bool(default) and default == value and evidence.is_telling(value)
         switch = evidence.is_switch(value) != evidence.is_switch(self.facts.live.get(name) or "")
         return 0 if switch and value else evidence.name_likeness(key, name) + (0.4 if same else 0)
+
+
+def _is_own(key: str, value: str) -> bool:
+    """Whether two keys are unlikely to have one value: each secret, identity and address is something's own."""
+    named = key.endswith("_ID") or evidence.is_address_name(key)
+    return named or evidence.is_secret(key, value) or evidence.is_identity(value)

@@ -43,6 +43,8 @@ class Wanted:
 
 def obtain(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     """The strongest source first: what the vendor says, what the installation has, then the example."""
+    if wanted.requirement.choice:
+        return Answer("ask")
     return (
         _as_annotated(facts, wanted)
         or _had_before(identity, wanted)
@@ -91,7 +93,8 @@ def _had_before(identity: Identity, wanted: Wanted) -> Answer | None:
         return None
     if past.unchanged:
         return Answer("skip", (past.why,))
-    if past.value == wanted.value and not wanted.secret and past.value:
+    known = past.value == wanted.value and not wanted.secret and not evidence.is_own_address(wanted.key, wanted.value)
+    if known and past.value:
         return Answer("copy", (past.why, "the example has the same one"), past.value)
     return _proposal(past)
 

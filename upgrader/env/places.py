@@ -75,6 +75,10 @@ def _compare(facts: Facts, key: str, place: Place, old: str, new: str) -> Before
     return Before(place, "", _solved(new, key, value), same=value is not None and value == facts.resolved(new))
 
 
+def shown(place: Place) -> str:
+    return ".".join(place).replace("\0", "…")
+
+
 def _masked(text: str) -> str:
     return _REFERENCE.sub("\0", text)
 

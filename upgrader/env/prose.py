@@ -39,7 +39,7 @@ _SAME_AS = re.compile(
 _CHANGE = re.compile(
     r"\b(should|must|need to|have to|please|remember to|be sure to|make sure to)\b( \w+)?"
     r" (change|replace|edit|customi[sz]e|adjust)\b"
-    r"|\bchange (this|it)\b( (value|password|key|secret|to))?(?! (if|when|only))",
+    r"|(^|[.!:;(] ?)change (this|it)\b(?!.{0,20} (if|when|only)\b)",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(

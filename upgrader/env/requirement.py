@@ -15,11 +15,15 @@ UNSAID = "nothing says that it is required, and its value reads like the app's d
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """`strong`: said in so many words, by an annotation, the comment or Compose, rather than read from the value."""
+    """`strong`: said in so many words, by an annotation, the comment or Compose, rather than read from the value.
+
+    `choice`: whatever the example says, only the operator knows what holds here.
+    """
 
     need: Need
     why: tuple[str, ...]
     strong: bool = False
+    choice: bool = False
 
 
 def optional(*why: str) -> Requirement:
@@ -80,10 +84,10 @@ def _choice(facts: Facts, key: str, value: str) -> Requirement | None:
     if not value or key in facts.known or facts.default(key) is not None:
         return None
     if evidence.is_datastore_selector(key) and not facts.only_in_new_services(key):
-        return Requirement("feature", ("it chooses the database or the storage, and data exists",))
+        return Requirement("feature", ("it chooses the database or the storage, and data exists",), choice=True)
     family = key.removesuffix("_ENABLED") + "_"
     if key.endswith("_ENABLED") and evidence.is_off(value) and facts.uses_family(family):
-        return Requirement("feature", (f"the example switches off what {family}… set up here",))
+        return Requirement("feature", (f"the example switches off what {family}… set up here",), choice=True)
     return None
 
 
@@ -138,9 +142,6 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     if not secret and readers and all(each.operator in ("-", ":-") for each in readers):
         return optional("Compose takes it as empty where it is not set")
     if not value:
-        bare = any(not each.operator for each in readers)
-        if bare and key not in facts.known and evidence.is_own_secret(key):
-            return Requirement("security", ("Compose hands this secret to the app, and the example leaves it empty",))
         return optional("empty in the example")
     if evidence.is_external(key, generator=False) and not any(not each.operator for each in readers):
         return optional("it belongs to an outside service, and nothing says that it must be set")
@@ -155,7 +156,7 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
         return Requirement(need, ("Compose passes it on to " + ", ".join(facts.passed(key)),))
     if evidence.is_placeholder(value):
         return Requirement("boot", ("its example value is a placeholder",))
-    if key not in facts.known and evidence.is_address_name(key) and evidence.is_own_address(key, value):
+    if key not in facts.known and evidence.is_address_name(key) and evidence.is_local_address(value):
         return Requirement("feature", ("it is the installation's own address, and the example has the author's",))
     host = evidence.in_network_host(value) or (value if evidence.is_host_name(key) else "")
     if host and _is_served(facts, host) and (host != value or facts.is_new(host)):
@@ -164,7 +165,7 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
 
 
 def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool) -> Requirement:
-    if default == value or not (value or secret):
+    if default == value or not (value or secret) or evidence.is_version(key):
         return optional("Compose has a default for it")
     if facts.default_before(key) == default:
         return optional("Compose has the default for it that it has had")
@@ -172,7 +173,8 @@ def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool
         return Requirement("security", ("without it Compose falls back on a secret that everybody can read",))
     if evidence.is_placeholder(value) or evidence.is_own_address(key, value):
         return optional("Compose has a default for it, and the example only shows the form")
-    return Requirement("feature", (f"Compose's default is {default!r}, the example has another value",))
+    shown = "has a password in it" if evidence.has_url_password(default) else f"is {default!r}"
+    return Requirement("feature", (f"Compose's default {shown}, the example has another value",))
 
 
 def _damage(facts: Facts, key: str) -> str:
