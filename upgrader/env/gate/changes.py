@@ -4,13 +4,12 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from upgrader.env import evidence
 from upgrader.env.annotations import When
 from upgrader.env.case import Decision
 from upgrader.env.decorators import is_divider
 from upgrader.env.document import Entry
 from upgrader.env.gate.comparison import Comparison
-from upgrader.env.gate.published import what_is_published
+from upgrader.env.gate.published import is_public
 from upgrader.env.gate.required import is_required
 
 _EXAMPLE_SUFFIX = re.compile(r"[._-](?:example|sample|dist|template|tpl|default)$")
@@ -84,7 +83,7 @@ def _setting(pair: Comparison, entry: Entry) -> Setting:
         None if said.human is not None else pair.generator(entry) or said.generate,
         said.human,
         _source(pair, decided, entry),
-        value if value and _is_public(entry.key, value) else None,
+        value if value and is_public(entry.key, value) else None,
     )
 
 
@@ -126,10 +125,6 @@ def _defaults(pair: Comparison) -> list[Default]:
         if after is None or after.value == before.value:
             continue
         values = (before.value or "", after.value or "")
-        public = all(_is_public(key, value) for value in values)
+        public = all(is_public(key, value) for value in values)
         found.append(Default(key, *(values if public else (None, None))))
     return found
-
-
-def _is_public(key: str, value: str) -> bool:
-    return not (evidence.is_secret(key, value) or evidence.has_url_password(value) or what_is_published(key, value))

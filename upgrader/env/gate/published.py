@@ -59,6 +59,11 @@ def what_is_published(key: str, value: str) -> str | None:
     return None
 
 
+def is_public(key: str, value: str) -> bool:
+    """Whether the value may be shown: nothing says that it is a secret, or that it holds one."""
+    return not (evidence.is_secret(key, value) or evidence.has_url_password(value) or what_is_published(key, value))
+
+
 def known_format(text: str) -> str | None:
     """The same for text that belongs to no key: only unmistakable forms count."""
     return what_is_published("", text)

@@ -7,7 +7,7 @@ from upgrader.env import evidence
 from upgrader.env.compose_text import fatal, stops
 from upgrader.env.finding import Finding, Severity
 from upgrader.env.gate.comparison import Comparison
-from upgrader.env.gate.published import what_is_published
+from upgrader.env.gate.published import is_public, what_is_published
 from upgrader.env.references import Reference
 
 _OF_THE_SHELL = re.compile(r"PWD|HOME|USER|UID|GID|HOSTNAME|TMPDIR|XDG_\w+|COMPOSE_\w+|DOCKER_\w+|BUILDX_\w+|CI")
@@ -65,7 +65,8 @@ def _differs(pair: Comparison, name: str, references: list[Reference]) -> Iterat
             continue
         if new.said(name) or re.search(rf"(?<!\w){re.escape(each.word)}(?!\w)", " ".join(entry.comments)):
             continue
-        shown = "" if evidence.is_secret(name) else f": {each.word!r} here, {value!r} in the example"
+        public = is_public(name, each.word) and is_public(name, value)
+        shown = f": {each.word!r} here, {value!r} in the example" if public else ""
         text = f"Compose's default for {name} is not the example's{shown}"
         yield Finding(
             "compose-default-differs",
