@@ -1,11 +1,14 @@
 """Decisions, in the shape of real releases."""
 
 import time
+from typing import Any
 
 import pytest
 
-from upgrader.env.decide import ComposeEvidence, Decision, decide_for
+from upgrader.env.compose_text import read_references
+from upgrader.env.decide import BACKUPS, Case, ComposeEvidence, Decision, decide, decide_for, live_from
 from upgrader.env.document import Document
+from upgrader.env.overlay import parse_overlay
 
 OLD = "APP_URL=https://example.com\n"
 LIVE = "APP_URL=https://ours.test\nAUTH_MODE=oidc\nDATABASE_URL=postgres://app:pw@db/app\n"
@@ -207,6 +210,79 @@ def test_no_value_in_a_repr() -> None:
 )
 def test_names_that_only_sound_secret(key: str) -> None:
     assert one(f"# @required\n{key}=15\n").decision == "copy"
+
+
+def decided(example: str, **more: Any) -> Decision:
+    given: dict[str, Any] = {"previous": OLD, **more}
+    texts = {name: Document.parse(given[name].encode()) for name in ("live", "previous") if given.get(name)}
+    case = Case(
+        **{
+            **given,
+            "live": texts.get("live", Document.parse(LIVE.encode())),
+            "previous": texts.get("previous"),
+            "example": Document.parse(example.encode(), ".env.example"),
+        }
+    )
+    (found,) = decide(case)
+    return found
+
+
+def test_a_value_of_an_older_restore_point_goes_before_a_fresh_one() -> None:
+    decision = decided("# @generate hex:32 @unrotatable\nAPP_KEY=\n", found={"APP_KEY": "kept in a safe place"})
+    assert (decision.decision, decision.source, decision.value) == ("ask", BACKUPS, "kept in a safe place")
+    assert "kept" not in f"{decision}{decision.shown}"
+
+
+def test_secrets_of_our_own_without_a_generator_where_that_is_wanted() -> None:
+    plain = "# Signs sessions.\nSESSION_SECRET=CHANGE_ME\n"
+    assert decided(plain).decision == "ask"
+    assert decided(plain, assume_generators=True).generator == "hex:32"
+    exact = "# Exactly 32 characters.\nSESSION_SECRET=CHANGE_ME\n"
+    assert decided(exact, assume_generators=True).generator == "alnum:32"
+    for other in ("DB_PASSWORD", "OIDC_CLIENT_SECRET", "ADMIN_PASSWORD"):
+        assert decided(f"# Required\n{other}=CHANGE_ME\n", assume_generators=True).decision == "ask"
+
+
+def test_where_no_data_exists_everything_may_be_made() -> None:
+    example = "# REQUIRED openssl rand -hex 32\nDB_PASSWORD=\n"
+    assert decided(example, data_exists=False).decision == "generate"
+    assert decided(example, data_exists=True).decision == "ask"
+    unrotatable = "# @generate hex:32 @unrotatable\nVAULT_KEY=\n"
+    assert decided(unrotatable, previous=unrotatable, data_exists=True).decision == "ask"
+    assert decided(unrotatable, previous=unrotatable, data_exists=False).decision == "generate"
+
+
+def test_active_profiles_as_they_are_given() -> None:
+    compose = read_references(
+        [("c.yml", b"services: {a: {image: x}, b: {image: y, profiles: [more], environment: {K: '${K}'}}}")]
+    )
+    assert decided("K=4\n", compose=compose, profiles=()).decision == "skip"
+    assert decided("K=4\n", compose=compose, profiles=("more",)).decision == "copy"
+    assert decided("K=4\n", compose=compose, live="COMPOSE_PROFILES=some,more\n").decision == "copy"
+    assert decided("# docker compose --profile more up\nK=4\n", compose=compose).decision == "copy"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "verb", "value"),
+    [
+        ("# @required\nPAGE_SIZE=75\n", "copy", "75"),
+        ("# @required\nPAGE_SIZE=\n", "copy", "50"),
+        ("# @default required\n\n# @optional\nOTHER=\n", "copy", "50"),
+        ("# @default optional\n\n# @required\nOTHER=\n", "skip", None),
+    ],
+)
+def test_an_overlay_has_values_and_a_default(overlay: str, verb: str, value: str | None) -> None:
+    decision = decided("PAGE_SIZE=50\n", overlay=parse_overlay(overlay.encode(), "overlay.env"))
+    assert (decision.decision, decision.value) == (verb, value)
+
+
+def test_a_live_file_as_the_operator_of_the_old_example_has_it() -> None:
+    previous = Document.parse(b"URL=https://example.com\nAPP_SECRET=changeme\nEMPTY=\nSIZE=4\nBARE\nAPP_SECRET=x\n")
+    live = live_from(previous)
+    assert [entry.key for entry in live.entries] == ["URL", "APP_SECRET", "SIZE", "EMPTY"]
+    assert (live.get("SIZE"), live.get("EMPTY")) == ("4", "")
+    assert {live.get("URL"), live.get("APP_SECRET")}.isdisjoint({"https://example.com", "changeme", "x"})
+    assert decide(Case(live, Document.parse(b"SIZE=4\n"), previous)) == []
 
 
 def test_ten_thousand_keys_are_decided_in_under_a_second() -> None:

@@ -10,12 +10,13 @@ from typing import cast
 from upgrader.env.compose_tree import Scalar, Tree, mapping, read_trees, scalars, texts
 from upgrader.env.interpolate import closing_brace
 from upgrader.env.references import Operator, Reference, References, ServiceText
+from upgrader.env.regex import regex
 
 Read = Callable[[str], bytes | None]
 """The bytes of a file that another one names, by its path beside that one; None where there is none."""
 
-_DOLLAR = re.compile(r"\$(?:\$|(?P<named>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<braced>\{))")
-_EXPRESSION = re.compile(r"(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)(?:(?P<operator>:?[-+?])(?P<word>.*))?", re.DOTALL)
+_DOLLAR = regex(r"\$(?:\$|(?P<named>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<braced>\{))")
+_EXPRESSION = regex(r"(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)(?:(?P<operator>:?[-+?])(?P<word>.*))?", re.DOTALL)
 _DEEPEST = 20  # files that include, services that extend
 
 
@@ -180,7 +181,7 @@ def _beside(path: str, named: str) -> str:
 
 # --- what an unset variable does
 
-_TYPED = re.compile(
+_TYPED = regex(
     r"attachable|count|cpus|cpu_\w+|delay|disable|external|init|internal|interval|max_attempts|mem_\w+|memory"
     r"|memswap_limit|oom_\w+|parallelism|pids|pids_limit|privileged|pull_policy|read_only|replicas|retries|scale|shm_size"
     r"|start_interval|start_period|stdin_open|stop_grace_period|target|timeout|tty|window"

@@ -68,8 +68,7 @@ class _Decider:
             return reserved
         if past:
             return self._from_past(entry, past)
-        value = entry.value or ""
-        value = "" if value.startswith("#") else value  # a comment that was meant to stand behind an empty value
+        value = self.facts.value(entry)
         said = self.facts.said(entry)
         wanted = Wanted(entry, value, said, requirement(self.facts, entry, value, said), self._secret(entry), taken)
         return self._wanted(wanted)
@@ -81,7 +80,7 @@ class _Decider:
             if each.prose or each.key in seen or each.key in self.facts.example or each.key in self.facts.live:
                 continue
             seen.add(each.key)
-            value = _unquoted(each.text)
+            value = self.facts.value(each)
             said = self.facts.said(each)
             need = demanded(self.facts, each.key, value, said)
             if need is None and each.key not in self.facts.known:
@@ -205,11 +204,6 @@ def _decision(each: Entry | Disabled, answer: Answer, need: Requirement) -> Deci
     return Decision(
         each.key, answer.verb, need.need, why, answer.value, answer.generator, answer.source, each.line, answer.template
     )
-
-
-def _unquoted(text: str) -> str:
-    text = text.partition(" #")[0].strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 # --- with less than the text of the Compose files

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from upgrader.env.regex import regex
 from upgrader.model.secret import looks_secret
 
 # Names that contain a secret's word and hold none.
-_NO_SECRET = re.compile(
+_NO_SECRET = regex(
     r"(_(VALIDITY|ROUNDS|TTL|EXP|EXPIR\w*|LIFETIME|MAX_?AGE|LENGTH|DAYS|HOURS|MINUTES|SECONDS|MS|ENABLED?|DISABLED?|FILE|PATH"
     r"|DIR|HEADER|ALGO(RITHM)?|ALG|POLICY|MIN|MAX|SIZE|NAME|TYPE|ISSUER|AUDIENCE|COOKIE|URL|URI|HOST|PORT|USER(NAME)?|ID"
     r"|IDS|LIMIT|COUNT|INTERVAL|TIMEOUT|REGION|PREFIX|SUFFIX|FORMAT|PROVIDER|REQUIRED|ALLOWED|TOKENS|MODE|LEVEL|DEBUG"
@@ -16,16 +17,16 @@ _NO_SECRET = re.compile(
     r"|^KEYCLOAK_(?!.*(PASS|SECRET)))",
     re.IGNORECASE,
 )
-_NO_SECRET_VALUE = re.compile(
+_NO_SECRET_VALUE = regex(
     r"true|false|yes|no|on|off|null|none|nil|enabled|disabled|\d{1,5}(ms|s|m|h|d|w)?|[.~]?/[\w./-]*|\w+_id|https?://[^@]*",
     re.IGNORECASE,
 )
-_SECRET = re.compile(r"(_IV|_SEED|_KEK|MASTER_?KEY|ENCRYPT\w*KEY|SIGNING_?KEY|_PW|_PWD)$", re.IGNORECASE)
-_ACCOUNT_PASSWORD = re.compile(
+_SECRET = regex(r"(_IV|_SEED|_KEK|MASTER_?KEY|ENCRYPT\w*KEY|SIGNING_?KEY|_PW|_PWD)$", re.IGNORECASE)
+_ACCOUNT_PASSWORD = regex(
     r"(^|_)(ADMIN|ADM|ROOT|SUPERUSER|SUPER_ADMIN|INITIAL|INIT|DEFAULT|OWNER|BASIC_?AUTH)_(\w*_)?(PASS|PASSWORD|PASSWD|PW)$",
     re.IGNORECASE,
 )
-_EXTERNAL = re.compile(
+_EXTERNAL = regex(
     r"CLIENT_?(SECRET|ID|KEY)|(^|_)(SMTP|MAIL(ER|GUN|JET|CHIMP)?|E?MAIL(?=_)|SENDGRID|POSTMARK|RESEND|BREVO|SES|AWS|S3|R2|B2|AZURE|GOOGLE"
     r"|GCP|GCS|GITHUB|GITLAB|BITBUCKET|SLACK|DISCORD|TELEGRAM|TEAMS|TWITTER|FACEBOOK|LINKEDIN|APPLE|MICROSOFT|ENTRA|OKTA|AUTH0"
     r"|STRIPE|PADDLE|PAYPAL|TWILIO|VONAGE|OPENAI|ANTHROPIC|GEMINI|MISTRAL|GROQ|COHERE|DEEPL|OPENROUTER|HUGGING_?FACE|HF|LLM"
@@ -34,38 +35,34 @@ _EXTERNAL = re.compile(
     r"|ATLASSIAN|HUBSPOT|SALESFORCE|ZOOM|TAILSCALE|NGROK|FIREBASE|FCM|APNS|VAPID|CLOUDINARY|DOCKER_?HUB|NPM|PLAID|WEBHOOK)(_|$)",
     re.IGNORECASE,
 )
-_API_KEY = re.compile(r"(API_?(KEY|TOKEN)|ACCESS_?(KEY|TOKEN)|BOT_TOKEN|APP_ID|ACCOUNT_ID)", re.IGNORECASE)
+_API_KEY = regex(r"(API_?(KEY|TOKEN)|ACCESS_?(KEY|TOKEN)|BOT_TOKEN|APP_ID|ACCOUNT_ID)", re.IGNORECASE)
 _STORES = (
     r"DB|DATABASE|POSTGRES(?:QL)?|PG|PSQL|MYSQL|MARIADB|MONGO(?:DB)?|REDIS|VALKEY|KEYDB|RABBITMQ|AMQP|CLICKHOUSE|MINIO"
     r"|ELASTIC\w*|OPENSEARCH|NEO4J|CASSANDRA|COUCHDB|INFLUX\w*|TYPESENSE|MEILI\w*|QDRANT"
 )
-_DATASTORE_PASSWORD = re.compile(
+_DATASTORE_PASSWORD = regex(
     rf"(^|_)({_STORES})_(\w*_)?(PASS|PASSWORD|PASSWD|PW|PWD|SECRET_KEY|SECRET)$|^({_STORES})_?(PASS|PASSWORD)$",
     re.IGNORECASE,
 )
-_DATASTORE_IDENTITY = re.compile(
+_DATASTORE_IDENTITY = regex(
     rf"^(\w+_)?({_STORES})_(\w*_)?(USER|USERNAME|DB|DATABASE|NAME|DBNAME|ROOT_USER)$", re.IGNORECASE
 )
-_DATASTORE_SELECTOR = re.compile(
+_DATASTORE_SELECTOR = regex(
     r"(^|_)(DB|DATABASE|STORAGE)_(CLIENT|TYPE|ENGINE|ADAPTER|DRIVER|DIALECT|BACKEND|CONNECTION|VENDOR)$", re.IGNORECASE
 )
-_DATASTORE_IMAGE = re.compile(
+_DATASTORE_IMAGE = regex(
     r"(^|[/_-])(postgres|postgresql|pgvector|postgis|timescaledb|mysql|mariadb|percona|mongo|mongodb|redis|valkey|keydb|rabbitmq"
     r"|clickhouse(-server)?|minio|elasticsearch|opensearch|neo4j|couchdb|influxdb|supabase/postgres)(\W|$)",
     re.IGNORECASE,
 )
-_STORE_VARIABLE = re.compile(
-    r"(PASS|PASSWORD|PASSWD|SECRET_KEY|ROOT_PASSWORD|DEFAULT_PASS|AUTH)(_FILE)?$", re.IGNORECASE
-)
-_SELECTOR = re.compile(
-    r"(_|^)(MODE|DRIVER|ENGINE|ADAPTER|BACKEND|CLIENT|PROVIDER|STRATEGY|DIALECT|VENDOR)$", re.IGNORECASE
-)
-_ADDRESS_NAME = re.compile(
+_STORE_VARIABLE = regex(r"(PASS|PASSWORD|PASSWD|SECRET_KEY|ROOT_PASSWORD|DEFAULT_PASS|AUTH)(_FILE)?$", re.IGNORECASE)
+_SELECTOR = regex(r"(_|^)(MODE|DRIVER|ENGINE|ADAPTER|BACKEND|CLIENT|PROVIDER|STRATEGY|DIALECT|VENDOR)$", re.IGNORECASE)
+_ADDRESS_NAME = regex(
     r"(^|_)(DOMAIN|FQDN|HOSTNAME|ORIGINS?|SITE_(ADDRESS|URL)|BASE_URL|PUBLIC_URL|APP_URL|EXTERNAL_URL|WEB_URL|FRONTEND_URL|ISSUER"
     r"|SCHEME|PROTOCOL|E?MAIL(_(ADDRESS|FROM))?)$",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"change[-_ ]?(me|this|it|in[-_ ]prod)|replace[-_ ]?(me|this|with|by)|must[-_ ]be|fill[-_ ]?(me|in)"
     r"|(^|[^a-z])(your|my|todo|placeholder|insert|enter|put|dummy|sample)([-_ ]|$)|to[-_ ]be[-_ ]|set[-_ ]?me"
     r"|generated?[-_ ]|some[-_ ]?random|random[-_ ]|openssl"
@@ -74,20 +71,20 @@ _PLACEHOLDER = re.compile(
     r"|(^|[@/.])example\.(com|org|net|local|tld)|domain\.tld|mydomain",
     re.IGNORECASE,
 )
-_LOCAL_ADDRESS = re.compile(
+_LOCAL_ADDRESS = regex(
     r"^([a-z][a-z0-9+.-]*://)?(localhost|127\.0\.0\.1|0\.0\.0\.0|192\.168\.\d+\.\d+)([:/]|$)", re.IGNORECASE
 )
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
-_IN_NETWORK = re.compile(
+_URL_PASSWORD = regex(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
+_IN_NETWORK = regex(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?!localhost\b)(?P<host>[a-z][a-z0-9_-]*)(:\d+)?(/[\w./-]*)?"
     r"|(?P<bare>[a-z][a-z0-9_-]*):\d{2,5}"
 )
-_HIGH_ENTROPY = re.compile(r"[0-9a-f]{24,}|(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9+/_=-]{24,}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_HIGH_ENTROPY = regex(r"[0-9a-f]{24,}|(?=[^0-9]*[0-9])(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9+/_=-]{24,}")
+_UUID = regex(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COMMON = frozenset(
     {"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null", "localhost", "admin", "root", "postgres"}
 )
-_TOKENS = re.compile(r"[A-Z]+|\d+")
+_TOKENS = regex(r"[A-Z]+|\d+")
 _SYNONYMS = {
     **dict.fromkeys(("PASS", "PASSWD", "PW", "PWD"), "PASSWORD"),
     **dict.fromkeys(("DATABASE", "POSTGRES", "POSTGRESQL", "PG", "MYSQL", "MARIADB"), "DB"),
@@ -95,7 +92,7 @@ _SYNONYMS = {
     **dict.fromkeys(("SERVER", "HOSTNAME"), "HOST"),
     **dict.fromkeys(("URI",), "URL"),
 }
-_SEVERAL = re.compile(r"\b(each|all|every|both|these|following|below|secrets|keys|passwords|tokens)\b", re.IGNORECASE)
+_SEVERAL = regex(r"\b(each|all|every|both|these|following|below|secrets|keys|passwords|tokens)\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)

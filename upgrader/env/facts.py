@@ -13,11 +13,12 @@ from upgrader.env.document import Disabled, Document, Entry
 from upgrader.env.evidence import is_placeholder, is_secret, speaks_of_several
 from upgrader.env.interpolate import InterpolationError, interpolate
 from upgrader.env.references import Reference, References, ServiceText
+from upgrader.env.regex import regex
 from upgrader.env.surroundings import Surroundings, surroundings
 
 _NOTHING = Surroundings()
 _PLAIN = Annotations()
-_PROFILE = re.compile(r"--profile[ =]([\w-]+)")
+_PROFILE = regex(r"--profile[ =]([\w-]+)")
 
 
 class Facts:
@@ -96,12 +97,20 @@ class Facts:
         }
         return Annotations(**words)
 
+    def value(self, each: Entry | Disabled) -> str:
+        """The overlay's value for a key, else the example's; empty where a comment has become the value."""
+        over = self.case.overlay.document.get(each.key) if self.case.overlay else None
+        value = over or (each.value or "" if isinstance(each, Entry) else _unquoted(each.text))
+        return "" if re.match(r"#(\s|$)", value) else value
+
     @cached_property
     def _templates(self) -> Mapping[int, str]:
         return {each.start: each.template for each in self.example.statements if each.template and each.quote != "'"}
 
     def template(self, each: Entry | Disabled) -> str | None:
         """The example's value as written, if it has references to other keys in it."""
+        if self.case.overlay and self.case.overlay.document.get(each.key):
+            return None
         text = self._templates.get(each.start)
         return text if text and references_in(text) else None
 
@@ -255,6 +264,11 @@ class Facts:
             return interpolate(text, self.live.get)
         except InterpolationError:
             return None
+
+
+def _unquoted(text: str) -> str:
+    text = text.partition(" #")[0].strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def keys(document: Document) -> frozenset[str]:

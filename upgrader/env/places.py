@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from upgrader.env.compose_text import references_in
 from upgrader.env.facts import Facts, repository
 from upgrader.env.references import Reference, ServiceText
+from upgrader.env.regex import regex
 
 Place = tuple[str, ...]
-_REFERENCE = re.compile(r"\$(?:\$|[_a-zA-Z][_a-zA-Z0-9]*|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})")
+_REFERENCE = regex(r"\$(?:\$|[_a-zA-Z][_a-zA-Z0-9]*|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_OPTIONAL = re.compile(
+from upgrader.env.regex import regex
+
+_OPTIONAL = regex(
     r"\boptional(ly)?\b|\bnot required\b|\bno [\w -]{1,40}\brequired\b|\b(no need|not necessary|don'?t need) to\b"
     r"|(?<!mode: )(?<!\): )\b(leave|keep|set)( it| this)?( as)? (empty|unset|blank|commented)"
     r"(?! only| unless| in \w+ mode)"
@@ -16,47 +18,43 @@ _OPTIONAL = re.compile(
     r"\b(defaults?|falls? back|disabled|ignored|off|generated|used)\b",
     re.IGNORECASE,
 )
-_DEFAULTS = re.compile(
+_DEFAULTS = regex(
     r"\bdefaults? (to|is|=|:)|\bdefault ?[:=]|\(default\b|\bby default\b|\bdefault value\b", re.IGNORECASE
 )
-_REQUIRED = re.compile(
+_REQUIRED = regex(
     r"(\b(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^required\b"
     r"|\b(must|has to|needs to) be (set|changed|defined|configured)\b"
     r"|\bis (required|mandatory)\b)(?!,? (only )?(if|when|for|in|by|unless|with|to (use|enable))\b)"
     r"|\b([Rr]efuses to|[Ff]ails to|[Ww]ill not|[Ww]on't|[Cc]annot|can't) (start|boot|run)\b"
 )
-_LOUD = re.compile(
+_LOUD = regex(
     r"((^|[.:;(\[] ?)(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^\[?Required\b)"
     r"(?!,? (only )?(if|when|for|in|by|unless|with|to)\b)"
 )
-_UNSET_ONLY = re.compile(
-    r"\b(leave|keep)( it| this)? (empty|unset|blank|commented)( out)? (only|unless)\b", re.IGNORECASE
-)
-_SAME_AS = re.compile(
+_UNSET_ONLY = regex(r"\b(leave|keep)( it| this)? (empty|unset|blank|commented)( out)? (only|unless)\b", re.IGNORECASE)
+_SAME_AS = regex(
     r"\b(?:same(?: value| secret| key| password)? as|(?:must|should|has to) match|identical to|equal to|the value of)"
     r" [`'\"$\{]*(?P<key>[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b(?!'s)"
 )
-_CHANGE = re.compile(
+_CHANGE = regex(
     r"\b(should|must|need to|have to|please|remember to|be sure to|make sure to)\b( \w+)?"
     r" (change|replace|edit|customi[sz]e|adjust)\b"
     r"|(^|[.!:;(] ?)change (this|it)\b(?!.{0,20} (if|when|only)\b)",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(
+_CONDITION = regex(
     r"\b(required|needed|mandatory|must be set|set|used|applies|relevant)(,? only)?,? (if|when|unless)\b"
     r"|\bonly (required|needed|used|applies|relevant|set|use)\b|\bonly (if|when|for|with)\b"
     r"|\b(required|needed|mandatory) (for|to|in|by|with)\b|^(if|when|for)\b",
     re.IGNORECASE,
 )
-_DEMAND = re.compile(r"required|needed|mandatory|must", re.IGNORECASE)
+_DEMAND = regex(r"required|needed|mandatory|must", re.IGNORECASE)
 _HELD = (
     r"[`'\"]?(?P<key>[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,}[A-Z0-9_]*)[`'\"]?"
     r"(?: ?(?P<sign>!?==?) ?| is (?P<isnt>not )?(?:set to |equal to )?| set to )[`'\"]?(?P<value>[\w./-]*\w)"
 )
-_CONDITION_ON = re.compile(
-    rf"\b(?P<word>if|when|with|for|unless|only|and)\b,? (?:the )?(?:using )?{_HELD}", re.IGNORECASE
-)
-_UPPER = re.compile(r"[A-Z][A-Z0-9_]+")
+_CONDITION_ON = regex(rf"\b(?P<word>if|when|with|for|unless|only|and)\b,? (?:the )?(?:using )?{_HELD}", re.IGNORECASE)
+_UPPER = regex(r"[A-Z][A-Z0-9_]+")
 _SWITCHED = {
     "enabled": ("true", False),
     "on": ("true", False),
@@ -67,13 +65,13 @@ _SWITCHED = {
     "unset": ("", False),
     "empty": ("", False),
 }
-_MUST_ADD = re.compile(
+_MUST_ADD = regex(
     r"\b(?:must|have to|need to|should)(?: \w+)? (?:add|set):? (?:\w+ ){0,3}?[`'\"]?"
     r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>[^\s`'\"]+)",
     re.IGNORECASE,
 )
-_MUST_ADD_IT = re.compile(r"\b(MUST|must|have to|need to) (also )?(add|set) (it|this|this (key|line|variable))\b")
-_EXISTING = re.compile(
+_MUST_ADD_IT = regex(r"\b(MUST|must|have to|need to) (also )?(add|set) (it|this|this (key|line|variable))\b")
+_EXISTING = regex(
     r"\b(upgrad\w+|predates?|existing (installations?|deployments?|instances?|users?)|when updating)\b", re.IGNORECASE
 )
 

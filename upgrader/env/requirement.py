@@ -41,7 +41,11 @@ def requirement(facts: Facts, each: Entry | Disabled, value: str, said: Annotati
 
 def demanded(facts: Facts, key: str, value: str, said: Annotations) -> Requirement | None:
     """What needs no judgement: an annotation, Compose."""
-    return _annotated(facts, key, value, said) or _demanded_by_compose(facts, key)
+    return (
+        _annotated(facts, key, value, said)
+        or _demanded_by_compose(facts, key)
+        or (_by_default(facts, key) if key in facts.example else None)
+    )
 
 
 def _annotated(facts: Facts, key: str, value: str, said: Annotations) -> Requirement | None:
@@ -58,6 +62,16 @@ def _annotated(facts: Facts, key: str, value: str, said: Annotations) -> Require
     if said.generate or said.human is not None or said.same_as or said.derive:
         return Requirement(need, ("annotated with where its value comes from",), strong=True)
     return None
+
+
+def _by_default(facts: Facts, key: str) -> Requirement | None:
+    """What the overlay says of the keys that it does not name."""
+    overlay = facts.case.overlay
+    if overlay is None or overlay.default == "evidence" or key in overlay.said:
+        return None
+    if overlay.default == "required":
+        return Requirement("boot", ("the overlay calls all other keys required",), strong=True)
+    return optional("the overlay calls all other keys optional")
 
 
 def _demanded_by_compose(facts: Facts, key: str) -> Requirement | None:

@@ -1,14 +1,14 @@
 """The comments that speak of a key: its own, those of its run of lines, the heading of its section."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from upgrader.env.document import Document
+from upgrader.env.regex import regex
 
 _HEADING = 2  # lines; what is longer says something of its own
-_RULE = re.compile(r"[-=#*~_+─━═\s]{4,}")
-_FRAMED = re.compile(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*~_+─━═\s\]]{2,}")
+_RULE = regex(r"[-=#*~_+─━═\s]{4,}")
+_FRAMED = regex(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*~_+─━═\s\]]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
