@@ -10,6 +10,7 @@ from types import MappingProxyType
 from upgrader.env.document import Document
 from upgrader.env.generate import Length, Unit, is_generator
 from upgrader.env.lexer import Comment, lex
+from upgrader.env.regex import regex
 
 _ALNUM = r"['\"]?(?:A-Za-z0-9|a-zA-Z0-9|\[:alnum:\])['\"]?"
 _COMMANDS: tuple[tuple[str, str], ...] = (
@@ -38,36 +39,36 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
 _PYTHON_SIZE = "32"  # what secrets.token_… makes when it is given no size
 
 # What may follow in the pipe, and what it makes of the generator.
-_PIPE = re.compile(r" ?\| ?(?P<program>[^|)`;]*[^|)`; ])")
-_HARMLESS = re.compile(
+_PIPE = regex(r" ?\| ?(?P<program>[^|)`;]*[^|)`; ])")
+_HARMLESS = regex(
     r"tr -d ['\"]?(?:\\n|\\r\\n|\n)['\"]?|xargs|pbcopy|head -n ?1|head -1|tr ['\"]?\+/['\"]? ['\"]?-_['\"]?"
 )
-_STRIPPED = re.compile(r"tr -d ['\"](?=[=+/\\n]*=)[=+/\\n]+['\"]")
-_LETTERS = re.compile(rf"tr -(?:dc|cd) {_ALNUM}")
-_CUT = re.compile(r"(?:head -c ?|cut -c ?1-|fold -w ?)(?P<n>\d+)(?: ?\| ?head -n? ?1)?")
+_STRIPPED = regex(r"tr -d ['\"](?=[=+/\\n]*=)[=+/\\n]+['\"]")
+_LETTERS = regex(rf"tr -(?:dc|cd) {_ALNUM}")
+_CUT = regex(r"(?:head -c ?|cut -c ?1-|fold -w ?)(?P<n>\d+)(?: ?\| ?head -n? ?1)?")
 
-_PREFIX = re.compile(
+_PREFIX = regex(
     r"""(?:(?P<quote>['"])(?P<added>[^'"]*)(?P=quote) ?\+ ?|f['"](?P<f>[^'"{]*)\{|(?P<shell>[^\s='"`(]+)\$\()$"""
 )
-_KEY_RING = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*):")
+_KEY_RING = regex(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*):")
 
-_DENIAL = re.compile(
+_DENIAL = regex(
     r"\b(?:not|never|don'?t|avoid|instead of|rather than|wrong|unlike)\b(?P<gap>[^.;!?:—\u2013]*)$", re.IGNORECASE
 )
-_USE = re.compile(r"\b(?:generate|create|make|produce|run|use|with)\b", re.IGNORECASE)
-_WRONG = re.compile(
+_USE = regex(r"\b(?:generate|create|make|produce|run|use|with)\b", re.IGNORECASE)
+_WRONG = regex(
     r"^[^.;!?]{0,60}?\b(?:breaks?|terminates?|corrupts?|(?:is|are) (?:wrong|unsafe|too short|not (?:URL-)?safe))\b",
     re.IGNORECASE,
 )
-_ALTERNATIVE = re.compile(r"(?:\b(?:or|alternatively|alternative)\b[^.;!?]{0,60}|[`)] ?/ ?`?)$", re.IGNORECASE)
-_ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|resp|vs)\.", re.IGNORECASE)
+_ALTERNATIVE = regex(r"(?:\b(?:or|alternatively|alternative)\b[^.;!?]{0,60}|[`)] ?/ ?`?)$", re.IGNORECASE)
+_ABBREVIATION = regex(r"\b(e\.g|i\.e|etc|resp|vs)\.", re.IGNORECASE)
 
-_ROW = re.compile(
+_ROW = regex(
     r"(?:[-*•] )?[`'\"]?(?P<key>[A-Z][A-Z0-9_]*)[`'\"]?"
     r"(?:\s*(?:[:=]|[-=]+>|→|—|\u2013|\|)\s*|\s{2,}|\t\s*)(?P<rest>\S.*)"
 )
-_ASSIGNED = re.compile(r"\b(?P<key>[A-Z][A-Z0-9_]*)=['\"]?(?P<command>[\w.-]*:?\$\([^)]*\)|`[^`]*`)")
-_IN_VALUE = re.compile(r"openssl[\W_]*rand[\W_]*(?P<form>hex|base64)[\W_]*(?P<n>\d+)", re.IGNORECASE)
+_ASSIGNED = regex(r"\b(?P<key>[A-Z][A-Z0-9_]*)=['\"]?(?P<command>[\w.-]*:?\$\([^)]*\)|`[^`]*`)")
+_IN_VALUE = regex(r"openssl[\W_]*rand[\W_]*(?P<form>hex|base64)[\W_]*(?P<n>\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _commands(text: str) -> Iterator[_Command]:
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Compiled when the first comment is read: most commands read none."""
-    return tuple((re.compile(pattern, re.IGNORECASE), spec) for pattern, spec in _COMMANDS)
+    return tuple((regex(pattern, re.IGNORECASE), spec) for pattern, spec in _COMMANDS)
 
 
 def _pipe_length(behind: str) -> int:
@@ -214,7 +215,7 @@ def _is_denied(before: str) -> bool:
 
 
 _UNITS: dict[str, Unit] = {"byte": "bytes", "char": "characters", "character": "characters", "digit": "characters"}
-_LENGTH = re.compile(
+_LENGTH = regex(
     r"""(?P<bound>\bexactly|\bat[ ]least|\bmin(?:imum)?(?:[ ]length)?(?:[ ]of)?[ ]?[:=]?|>=|≥
         |\bno[ ]shorter[ ]than|\bat[ ]most|\bmax(?:imum)?(?:[ ]length)?(?:[ ]of)?[ ]?[:=]?|\bmust[ ]be|\bhas[ ]to[ ]be)?
         [ ]?(?<![\w.-])(?P<count>[1-9]\d{0,4})(?:[ -](?:random|hex(?:adecimal)?|alphanumeric|ASCII))?[ -]

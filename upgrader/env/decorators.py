@@ -4,13 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from upgrader.env.regex import regex
+
 _QUOTED = r"""(?:"(?:\\"|[^"])*"|'(?:\\'|[^'])*'|`(?:\\`|[^`])*`)"""
-_NAME = re.compile(r"@(?P<name>[A-Za-z][^\s=()#@]*)")
-_VALUE = re.compile(rf"{_QUOTED}|[^\s#(]+")
-_WORD = re.compile(rf"(?:(?<=[\s:=(,]){_QUOTED}|\S)+")  # the apostrophe of don't begins no quote
-_STRAY = re.compile(rf"(?!@[A-Za-z]|\#)(?:{_WORD.pattern})")
-_DIVIDER = re.compile(r"[-=*#]{3,}")
-_SPACE = re.compile(r"\s*")
+_NAME = regex(r"@(?P<name>[A-Za-z][^\s=()#@]*)")
+_VALUE = regex(rf"{_QUOTED}|[^\s#(]+")
+_WORD = regex(rf"(?:(?<=[\s:=(,]){_QUOTED}|\S)+")  # the apostrophe of don't begins no quote
+_STRAY = regex(rf"(?!@[A-Za-z]|\#)(?:{_WORD.pattern})")
+_DIVIDER = regex(r"[-=*#]{3,}")
+_SPACE = regex(r"\s*")
 
 Form = Literal["plain", "value", "call"]
 

@@ -102,6 +102,11 @@ def is_secret(key: str, value: str = "") -> bool:
     return named and not _NO_SECRET.search(key) and not _NO_SECRET_VALUE.fullmatch(value)
 
 
+def is_account(key: str) -> bool:
+    """Whether a key names something that one has at an outside service."""
+    return bool(re.search(r"_(ID|KEY|USER|USERNAME|LOGIN|BUCKET|ENDPOINT|HOST|HOSTNAME|REGION|ACCOUNT|FROM|URL)$", key))
+
+
 def is_account_password(key: str) -> bool:
     """A password that a person logs in with: they must know it, and it may be set already."""
     return bool(_ACCOUNT_PASSWORD.search(key))
@@ -143,6 +148,12 @@ def is_selector(key: str) -> bool:
 
 def is_placeholder(value: str) -> bool:
     return bool(_PLACEHOLDER.search(value))
+
+
+def url_host(value: str) -> str:
+    """The host of a URL; empty where there is none."""
+    found = re.match(r"[a-z][a-z0-9+.-]*://(?:[^/@]*@)?(?P<host>[\w.-]+)", value, re.IGNORECASE)
+    return found["host"] if found else ""
 
 
 def is_host_name(key: str) -> bool:

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from upgrader.env.regex import regex
 from upgrader.errors import RefusedError
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ALPHANUMERIC = _LETTERS + _LETTERS.upper() + "0123456789"
 _MOST = 4096
-_SPEC = re.compile(
-    r"(?:(?P<prefix>[A-Za-z][A-Za-z0-9_.-]*):)?(?P<kind>hex|base64|urlsafe|alnum):(?P<size>[1-9][0-9]{0,3})"
-)
+_SPEC = regex(r"(?:(?P<prefix>[A-Za-z][A-Za-z0-9_.-]*):)?(?P<kind>hex|base64|urlsafe|alnum):(?P<size>[1-9][0-9]{0,3})")
 
 FIXED: dict[str, str] = {"rails": "hex:64", "laravel-key": "base64:base64:32", "fernet": "base64:32"}
 """Generators that other ones make up: Rails' secret, Laravel's key and Fernet's."""

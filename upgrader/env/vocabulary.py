@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgrader.env.decorators import Decorator
+from upgrader.env.regex import regex
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.-]*"
-_WHEN = re.compile(rf"when=(?P<key>{_KEY})(?:(?P<negated>!)?:(?P<value>.*))?", re.DOTALL)
-_EQ = re.compile(
-    rf"""\(?\s*eq\(\s*\$(?P<key>{_KEY})\s*,\s*(?P<quote>["'`]?)(?P<value>[^"'`,()]*)(?P=quote)\s*\)\s*\)?"""
-)
-TEMPLATE = re.compile(rf"\{{(?P<key>{_KEY})(?P<part>#(?:password|host))?\}}")
+_WHEN = regex(rf"when=(?P<key>{_KEY})(?:(?P<negated>!)?:(?P<value>.*))?", re.DOTALL)
+_EQ = regex(rf"""\(?\s*eq\(\s*\$(?P<key>{_KEY})\s*,\s*(?P<quote>["'`]?)(?P<value>[^"'`,()]*)(?P=quote)\s*\)\s*\)?""")
+TEMPLATE = regex(rf"\{{(?P<key>{_KEY})(?P<part>#(?:password|host))?\}}")
 
 
 @dataclass(frozen=True, slots=True)

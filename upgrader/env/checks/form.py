@@ -9,8 +9,9 @@ from upgrader.env.checks.values import is_placeholder_left
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
 from upgrader.env.generate import Length, fits, generator_fits
+from upgrader.env.regex import regex
 
-_TYPE = re.compile(r"@type=(?P<type>\w+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
+_TYPE = regex(r"@type=(?P<type>\w+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
 _BOOLEANS = {"true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "enabled", "disabled", "1", "0"}
 _IS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "url": ("a URL", lambda value: re.match(r"[a-z][a-z0-9+.-]*://\S+", value, re.IGNORECASE) is not None),
@@ -27,9 +28,9 @@ _IS: dict[str, tuple[str, Callable[[str], bool]]] = {
     ),
 }
 _FORMS = {
-    "laravel-key": (re.compile(r"base64:[A-Za-z0-9+/]{43}="), "`base64:` and 32 bytes in base64"),
-    "fernet": (re.compile(r"[A-Za-z0-9_-]{43}="), "32 bytes in URL-safe base64"),
-    "uuid4": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
+    "laravel-key": (regex(r"base64:[A-Za-z0-9+/]{43}="), "`base64:` and 32 bytes in base64"),
+    "fernet": (regex(r"[A-Za-z0-9_-]{43}="), "32 bytes in URL-safe base64"),
+    "uuid4": (regex(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
 }
 _UNITS = ("byte", "char", "digit", "bit", "BYTE", "CHAR", "DIGIT", "BIT")
 

@@ -7,6 +7,7 @@ from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.urls import BROKEN, RESERVED, decoded, parts, password_in
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 
 # The scheme of a URL, and how the keys of such a server's own settings begin.
 _FAMILIES = {
@@ -21,7 +22,7 @@ _FAMILIES = {
 }
 _PASSWORDS = ("_PASSWORD", "_PASS", "_PASSWD", "_PW", "PASSWORD")
 _USERS = ("_USER", "_USERNAME", "USER")
-_LIKE = re.compile(
+_LIKE = regex(
     r"\b(?:must|has to|needs to) (?:match|equal|be (?:the same as|identical to|equal to))(?: the)? "
     r"[`'\"]?(?P<a>[A-Z][A-Z0-9]*_[A-Z0-9_]+)"
     r"|\bsame (?:value )?as [`'\"]?(?P<b>[A-Z][A-Z0-9]*_[A-Z0-9_]+)"

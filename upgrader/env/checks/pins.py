@@ -7,12 +7,11 @@ from upgrader.env import evidence
 from upgrader.env.checks.scene import Scene
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 
-_PIN_NAME = re.compile(r"(^|_)(VERSION|TAG|IMAGE|RELEASE|DIGEST)(_|$)", re.IGNORECASE)
-_PIN_VALUE = re.compile(
-    r"v?\d+\.\d+(\.\d+)?([-+.][\w.-]+)?|[\w./-]+(:\d+)?/?[\w./-]*:v?\d[\w.-]*|[\w./-]+@sha256:[0-9a-f]+"
-)
-_DATABASE = re.compile(
+_PIN_NAME = regex(r"(^|_)(VERSION|TAG|IMAGE|RELEASE|DIGEST)(_|$)", re.IGNORECASE)
+_PIN_VALUE = regex(r"v?\d+\.\d+(\.\d+)?([-+.][\w.-]+)?|[\w./-]+(:\d+)?/?[\w./-]*:v?\d[\w.-]*|[\w./-]+@sha256:[0-9a-f]+")
+_DATABASE = regex(
     r"(^|_)(POSTGRES\w*|PG|MYSQL|MARIADB|MONGO\w*|ELASTIC\w*|OPENSEARCH|CLICKHOUSE|DB|DATABASE)_", re.IGNORECASE
 )
 _TRIVIAL = {"true", "false", "yes", "no", "on", "off", "0", "1", ""}

@@ -9,14 +9,15 @@ from upgrader.env.checks.urls import password_in
 from upgrader.env.checks.values import is_placeholder_left
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 
 # The end of a name says what a value is: PASSWORD_MIN_SCORE is no password.
-_HOLDS = re.compile(
+_HOLDS = regex(
     r"(PASS(WORD|WD|PHRASE)?|PW|PWD|SECRET|TOKEN|SALT|PEPPER|CREDENTIALS?|JWT|DSN|_?KEY|KEY_BASE|MASTERKEY)S?(_?\d+)?$",
     re.IGNORECASE,
 )
-_HOLDS_NONE = re.compile(r"(^|_)(PREFIX|NAMESPACE|CACHE|INDEX|SORT|PARTITION)_KEY$", re.IGNORECASE)
-_NO_VALUE = re.compile(
+_HOLDS_NONE = regex(r"(^|_)(PREFIX|NAMESPACE|CACHE|INDEX|SORT|PARTITION)_KEY$", re.IGNORECASE)
+_NO_VALUE = regex(
     r"true|false|yes|no|on|off|null|none|auto|default|\d{1,4}|\{\}|\[\]|[./~]*/.*|[a-z]+://[^@]*", re.IGNORECASE
 )
 

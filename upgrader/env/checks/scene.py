@@ -13,10 +13,11 @@ from upgrader.env.document import Disabled, Document, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.finding import Finding, Severity
 from upgrader.env.references import Reference, References
+from upgrader.env.regex import regex
 from upgrader.env.requirement import Requirement, demanded, said_in_prose
 
 _NONE = Annotations()
-_STORAGE = re.compile(r"(^|_)(S3|AWS|MINIO)_", re.IGNORECASE)
+_STORAGE = regex(r"(^|_)(S3|AWS|MINIO)_", re.IGNORECASE)
 """Mostly a server of the stack's own, which takes whatever password it is given."""
 
 

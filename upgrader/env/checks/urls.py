@@ -2,13 +2,15 @@
 
 import re
 
-_URL = re.compile(
+from upgrader.env.regex import regex
+
+_URL = regex(
     r"^(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<user>[^:/?#@\s]*):(?P<password>[^/?#\s]*)@(?P<host>[^/?#@\s:]+|\[[^\]]*\])"
 )
-_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
-RESERVED = re.compile(r"[/?#@:\[\]\s]|%(?![0-9A-Fa-f]{2})")
+_ENCODED = regex(r"%([0-9A-Fa-f]{2})")
+RESERVED = regex(r"[/?#@:\[\]\s]|%(?![0-9A-Fa-f]{2})")
 """What breaks a URL inside its password, unless it is percent-encoded."""
-BROKEN = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^:/?#@\s]*:(?!\d*[/?#])[^/?#@]*[/?#][^\s]*@[^\s@]")
+BROKEN = regex(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^:/?#@\s]*:(?!\d*[/?#])[^/?#@]*[/?#][^\s]*@[^\s@]")
 """A URL whose authority ends inside the password."""
 
 

@@ -7,9 +7,10 @@ from upgrader.env import evidence
 from upgrader.env.checks.scene import Scene
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 
 # In any value, whether the example is known or not: words that no real value has.
-_UNMISTAKABLE = re.compile(
+_UNMISTAKABLE = regex(
     r"(?<![a-z])change[-_ ]?(me|this|it)(?![a-z])|(?<![a-z])changeme|(?<![a-z])replace[-_ ]?(me|this|with)(?![a-z])"
     r"|must[-_ ]?be[-_ ]?changed|openssl[-_ ]rand|(?<![a-z])some[-_ ]?random|(?<![a-z])insert[-_ ](your|here)"
     r"|(?<![a-z])generate[-_ ](a|an|me|with|one|random|secure|new|your|using)(?![a-z])"
@@ -17,12 +18,12 @@ _UNMISTAKABLE = re.compile(
     re.IGNORECASE,
 )
 # In a secret's value, or in a URL: there nobody writes a sentence about you or me.
-_IN_SECRETS = re.compile(
+_IN_SECRETS = regex(
     r"(?<![a-z])your[-_ ]?(?!s\b)[a-z0-9]|(?<![a-z])my[-_ ]?(secret|password|super|api)|placeholder"
     r"|^x{3,}$|(?<![a-z0-9])x{4,}(?![a-z0-9])|^\*{3,}$|encryption key with|^(todo|fixme|tbd)$|<[a-z][a-z0-9 _-]{2,}>",
     re.IGNORECASE,
 )
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_URL = regex(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def check_placeholders(scene: Scene) -> Iterator[Finding]:
