@@ -84,16 +84,17 @@ def _typed(scene: Scene, entry: Entry, words: tuple[str, ...]) -> Iterator[Findi
 
 
 def _length(scene: Scene, entry: Entry, comments: tuple[str, ...]) -> Length | None:
-    """The length that the comment of a secret demands; None where the generator that it names makes another one."""
+    """The length that the comment of a secret demands and its value has not; None where all is well."""
     if not any(unit in line for line in comments for unit in _UNITS) or not scene.is_secret(entry.key):
         return None
     from upgrader.env.commands import generator_in, length_said
 
+    value = entry.value or ""
     length = length_said(comments)
-    if length is None:
+    if length is None or fits(value, length):
         return None
-    spec = generator_in(comments)
-    return None if spec and generator_fits(spec, Length(len(entry.value or ""))) else length
+    spec = generator_in(comments)  # a generator that is named beside the length may make another one
+    return None if spec and generator_fits(spec, Length(len(value))) else length
 
 
 def _size(value: str) -> str:
