@@ -198,7 +198,7 @@ _WRONG = {
     "entrypoint": "the entry point loses this part",
     "container_name": "the container gets a name that Compose makes up",
     "network_mode": "the container joins another network",
-    "build": "the image is built without it",
+    "build": "the image is built with nothing in its place",
     "labels": "the label loses its value, or this part of it",
     "healthcheck": "the health check loses this part",
     "extra_hosts": "the host entry loses this part",

@@ -122,9 +122,13 @@ class _Decider:
         if entry.key == _COMPOSE_NAME:
             why = "a changed project name means new, empty volumes: it is never added, and if, then the running one"
             return _decision(entry, Answer("ask", (why,)), Requirement("feature", ()))
-        if entry.key in _COMPOSE_SETTINGS and entry.value and not evidence.is_placeholder(entry.value):
-            return _decision(entry, Answer("copy", ("Compose itself reads it",), entry.value), Requirement("boot", ()))
-        return None
+        if entry.key not in _COMPOSE_SETTINGS or entry.key in self.facts.known:
+            return None
+        template = self.facts.template(entry)
+        value = self.facts.filled(template) if template else self.facts.value(entry)
+        if not value or evidence.is_placeholder(value):
+            return None
+        return _decision(entry, Answer("copy", ("Compose itself reads it",), value), Requirement("boot", ()))
 
     def _carried(self, entry: Entry) -> Past | None:
         """A value that is the same thing under another name."""
@@ -151,11 +155,11 @@ class _Decider:
         return _decision(each, answer, need)
 
     def _proposed(self, wanted: Wanted) -> Decision | None:
-        """A setting that has another name now, and that the operator changed: it would be lost."""
+        """A setting that has another name now, and that would be lost."""
         past = self.identity.proposed(wanted.key, wanted.value, wanted.taken)
         if past is None or not past.source or wanted.key in self.facts.known or not self.facts.previous:
             return None
-        if past.value == self.facts.previous.get(past.source):
+        if not past.sure and past.value == self.facts.previous.get(past.source):
             return None
         verb: Verb = "carry" if past.sure else "ask"
         return _decision(

@@ -215,9 +215,15 @@ def is_telling(value: str) -> bool:
     return value.lower() not in _COMMON and len(value) > 1
 
 
+@lru_cache(maxsize=4096)
+def words(name: str) -> frozenset[str]:
+    """The words of a name, one for each thing: PASS and PASSWORD are the same."""
+    return frozenset(_SYNONYMS.get(word, word) for word in _TOKENS.findall(name.upper()))
+
+
 def name_likeness(one: str, other: str) -> float:
     """How much two names share, by words: 1 for the same words in any order."""
-    mine, theirs = ({_SYNONYMS.get(word, word) for word in _TOKENS.findall(name.upper())} for name in (one, other))
+    mine, theirs = words(one), words(other)
     return len(mine & theirs) / max(len(mine | theirs), 1)
 
 

@@ -1,6 +1,7 @@
 """One case, looked up from every side: each table is made once."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
@@ -10,7 +11,7 @@ from upgrader.env.case import Case
 from upgrader.env.commands import generator_for, generator_in, generator_in_value, generators_by_key
 from upgrader.env.compose_text import references_in
 from upgrader.env.document import Disabled, Document, Entry
-from upgrader.env.evidence import is_placeholder, is_secret, speaks_of_several
+from upgrader.env.evidence import is_external, is_own_address, is_placeholder, is_secret, speaks_of_several
 from upgrader.env.interpolate import InterpolationError, interpolate
 from upgrader.env.references import Reference, References, ServiceText
 from upgrader.env.regex import regex
@@ -112,7 +113,45 @@ class Facts:
         if self.case.overlay and self.case.overlay.document.get(each.key):
             return None
         text = self._templates.get(each.start)
-        return text if text and references_in(text) else None
+        names = {found[0] for found in references_in(text)} if text else set()
+        return text if names - {each.key} else None
+
+    def filled(self, template: str) -> str | None:
+        """An example's value with the live values in it, and with the example's own plain ones where the live file has
+        none; None where one is missing.
+        """
+        missing = False
+
+        def lookup(name: str) -> str | None:
+            nonlocal missing
+            value = self.live.get(name) or self.plain(name)
+            missing = missing or not value
+            return value
+
+        try:
+            value = interpolate(template, lookup)
+        except InterpolationError:
+            return None
+        return None if missing else value
+
+    def plain(self, key: str) -> str | None:
+        """The example's value of a key, if an app may well run with it: no placeholder, no secret, no address."""
+        value = self.example.get(key)
+        if not value or is_placeholder(value) or is_secret(key, value) or is_own_address(key, value):
+            return None
+        return value
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        """The first words of names that are the app's own: many keys begin so."""
+        words = [_first_word(each.key) for each in self.example.entries]
+        return frozenset(word for word, count in Counter(words).items() if count >= 5 and count * 3 >= len(words))
+
+    def is_external(self, key: str, *, generator: bool) -> bool:
+        """Whether another system issues the value; the app's own name may sound like one."""
+        first = _first_word(key)
+        own = first in self._own_names and len(key) > len(first)
+        return is_external(key.strip("_")[len(first) :] if own else key, generator=generator)
 
     def effective(self, key: str) -> str | None:
         """What the app would see for a key: the live value, else Compose's default, else the example's value."""
@@ -264,6 +303,10 @@ class Facts:
             return interpolate(text, self.live.get)
         except InterpolationError:
             return None
+
+
+def _first_word(key: str) -> str:
+    return key.strip("_").partition("_")[0]
 
 
 def _unquoted(text: str) -> str:

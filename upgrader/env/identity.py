@@ -13,6 +13,8 @@ from upgrader.env.surroundings import Surroundings
 
 COMPOSE_FILES = "the installed version's Compose files"
 
+_COMMON = 50  # names: a word or a value that more of them share tells nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -75,7 +77,8 @@ class Identity:
         """The key whose old default it takes over, while that key gets another one."""
         if not evidence.is_telling(value) or evidence.is_placeholder(value):
             return None
-        named = [name for name in self._changed.get(value, ()) if evidence.name_likeness(name, entry.key) >= 0.5]
+        changed = self._changed.get(value, [])
+        named = [name for name in changed[:_COMMON] if evidence.name_likeness(name, entry.key) >= 0.5]
         if len(named) != 1 or not (live := self.facts.live.get(named[0])):
             return None
         why = f"it takes over the default that {named[0]} had, and {named[0]} gets another one"
@@ -85,18 +88,17 @@ class Identity:
         """A key that left the example, is set here, and resembles this one."""
         if evidence.is_version(key):
             return None
-        ranked = sorted(
-            ((self._likeness(key, value, name), name) for name in self._lost if name not in taken), reverse=True
-        )
-        if not ranked or ranked[0][0] < 0.5:
+        ranked = [(self._likeness(key, value, name), name) for name in self._alike(key) if name not in taken]
+        score, name = max(ranked, default=(0.0, ""))
+        if score < 0.5:
             return None
-        name = ranked[0][1]
         live = self.facts.live.get(name)
-        if self._same_words(key, name) and not evidence.is_secret(key, value):
-            return Past(
-                f"{name} is gone from the example, and its comment stands above this key now", name, live, sure=True
-            )
-        return Past(f"{name} is gone from the example, and it may be the one meant", name, live)
+        gone, secret = f"{name} is gone from the example", evidence.is_secret(key, value)
+        if not secret and self._same_words(key, name):
+            return Past(f"{gone}, and its comment stands above this key now", name, live, sure=True)
+        if not secret and live == value and evidence.name_likeness(key, name) >= 0.5:
+            return Past(f"{gone}, and had this value under a name like it", name, live, sure=True)
+        return Past(f"{gone}, and it may be the one meant", name, live)
 
     def _same_words(self, key: str, name: str) -> bool:
         """Whether a key has the last line of the comment that another one had in the previous example."""
@@ -105,14 +107,9 @@ class Identity:
 
     def lost_secret(self, key: str, taken: frozenset[str]) -> Past | None:
         """A secret that left the example and is set here: a new secret may be the same one."""
-        mine = evidence.is_external(key, generator=False)
-        lost = [
-            name
-            for name in self._lost
-            if name not in taken
-            and evidence.is_secret(name)
-            and (mine or not evidence.is_external(name, generator=False))
-        ]
+        mine = self.facts.is_external(key, generator=False)
+        lost = [name for name in (*self._alike(key), *self._first_lost_secrets) if evidence.is_secret(name)]
+        lost = [name for name in lost if name not in taken and (mine or name not in self._lost_external)]
         if not lost:
             return None
         name = max(lost, key=lambda each: evidence.name_likeness(each, key))
@@ -146,6 +143,29 @@ class Identity:
     @cached_property
     def _lost(self) -> tuple[str, ...]:
         return tuple(name for name in self.facts.removed if self.facts.live.get(name))
+
+    @cached_property
+    def _lost_by_word(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self._lost:
+            for word in evidence.words(name):
+                found.setdefault(word, []).append(name)
+        return {word: names for word, names in found.items() if len(names) <= _COMMON}
+
+    def _alike(self, key: str) -> list[str]:
+        """Lost keys that share a word with this one, as long as it is no word that they all have."""
+        words = evidence.words(key)
+        return list(dict.fromkeys(name for word in sorted(words) for name in self._lost_by_word.get(word, ())))
+
+    @cached_property
+    def _first_lost_secrets(self) -> tuple[str, ...]:
+        secrets = [name for name in self._lost if evidence.is_secret(name)]
+        own = [name for name in secrets if name not in self._lost_external]
+        return (*own[:_COMMON], *secrets[:_COMMON])
+
+    @cached_property
+    def _lost_external(self) -> frozenset[str]:
+        return frozenset(name for name in self._lost if self.facts.is_external(name, generator=False))
 
     @cached_property
     def _changed(self) -> dict[str, list[str]]:

@@ -138,7 +138,7 @@ def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
         return f"{store} may have been initialised with another password"
     if said.generate:
         return None
-    if evidence.is_external(key, generator=True):
+    if facts.is_external(key, generator=True):
         return "another system issues the value"
     if evidence.is_account_password(key):
         return "a person logs in with it, and it may be set already"
@@ -161,13 +161,17 @@ def _plain(facts: Facts, wanted: Wanted) -> Answer:
     if template := facts.template(wanted.each):
         return _expanded(facts, template)
     named = bool(said.required)
+    external = facts.is_external(key, generator=False)
     for matches, reason in (
         (not value, "the example gives no value"),
         (evidence.is_placeholder(value), "its example value is a placeholder"),
         (prose.says_change(facts.prose(key)), "its example value is not meant to be used"),
         (evidence.has_url_password(value), "its example value holds a password"),
         (evidence.is_published_key(value), "its example value looks like somebody's key"),
-        (evidence.is_external(key, generator=False) and not named, "another system issues the value"),
+        (
+            external and not named and (evidence.is_account(key) or not wanted.requirement.strong),
+            "another system issues the value",
+        ),
         (evidence.is_own_address(key, value), "its example value is an address that only a person knows"),
         (facts.default(key) is not None, "which of the two is meant here, only a person knows"),
         (evidence.is_selector(key) and not named, "it chooses a way of running"),
@@ -190,8 +194,8 @@ def _is_identity(facts: Facts, key: str) -> bool:
 def _expanded(facts: Facts, template: str) -> Answer:
     """A value made of other keys: with the live ones in it, as long as they are all there."""
     names = list(dict.fromkeys(each[0] for each in references_in(template)))
-    value = facts.resolved(template)
-    if value is None or any(not facts.live.get(name) for name in names):
+    value = facts.filled(template)
+    if value is None:
         return Answer("ask", ("its example value refers to other keys, which are not all set here",))
     if evidence.is_placeholder(value):
         return Answer("ask", ("its example value is a placeholder",))

@@ -157,7 +157,7 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
         return optional("Compose takes it as empty where it is not set")
     if not value:
         return optional("empty in the example")
-    if evidence.is_external(key, generator=False) and not any(not each.operator for each in readers):
+    if facts.is_external(key, generator=False) and not any(not each.operator for each in readers):
         return optional("it belongs to an outside service, and nothing says that it must be set")
     if secret:
         kind = "a placeholder" if evidence.is_placeholder(value) else "a secret that everybody can read"
@@ -173,6 +173,8 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     if key not in facts.known and evidence.is_address_name(key) and evidence.is_local_address(value):
         return Requirement("feature", ("it is the installation's own address, and the example has the author's",))
     host = evidence.in_network_host(value) or (value if evidence.is_host_name(key) else "")
+    if key not in facts.known and evidence.has_url_password(value) and _is_served(facts, evidence.url_host(value)):
+        return Requirement("feature", ("its example value is an address inside the Compose network, with a password",))
     if host and _is_served(facts, host) and (host != value or facts.is_new(host)):
         return Requirement("feature", (f"its example value is the address of {host}, inside the Compose network",))
     return optional(UNSAID)
