@@ -9,9 +9,12 @@ def main() -> None:
     """Run the command line. `--version`, a plain `status` and `env-check` of named files do without most of it."""
     if (answer := _at_once(sys.argv[1:])) is not None:
         text, code = answer
-        if text:
-            print(text.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding))  # noqa: T201 - the answer
-        sys.stdout.flush()
+        try:
+            if text:
+                print(text.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding))  # noqa: T201
+            sys.stdout.flush()
+        except BrokenPipeError:
+            pass  # whoever read has seen enough
         os._exit(code)  # nothing is open; taking the interpreter apart in good order would cost a tenth of the time
     from upgrader.cli.app import run
 

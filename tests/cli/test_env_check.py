@@ -244,6 +244,20 @@ def test_a_wide_and_a_narrow_character_set_can_say_it(files: Path) -> None:
     assert "KEY_?" in done.stdout
 
 
+def test_a_reader_that_has_seen_enough_is_no_trouble(files: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "upgrader", "env-check", *ALL],
+        cwd=files,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def test_ten_thousand_keys_take_less_than_a_second(tmp_path: Path) -> None:
     def text(secret: str, setting: str) -> str:
         rows = (

@@ -60,7 +60,7 @@ def env_screen(
     for severity, title in _TITLES.items():
         if some := [each for each in findings if each.severity == severity]:
             lines += ["", _painted(title, _STYLES[severity], color=color)]
-            lines += _found(some, severity, color=color)
+            lines += _found(some, severity, next_command, color=color)
     lines += _decided(decisions, color=color, width=width)
     lines += ["", f"→ {next_command}"] if next_command else []
     return "\n".join(lines)
@@ -72,7 +72,7 @@ def _headline(findings: Sequence[Finding], live: str, example: str) -> str:
     return _line(f"{live}, compared with {example}: {', '.join(told) or 'nothing found'}")
 
 
-def _found(findings: Sequence[Finding], severity: str, *, color: bool) -> Iterator[str]:
+def _found(findings: Sequence[Finding], severity: str, next_command: str, *, color: bool) -> Iterator[str]:
     shown: dict[str, int] = {}
     for each in findings:
         shown[each.code] = shown.get(each.code, 0) + 1
@@ -80,7 +80,8 @@ def _found(findings: Sequence[Finding], severity: str, *, color: bool) -> Iterat
             continue
         place = f"{each.file}:{each.line}" if each.line else each.file
         yield _line(f"{place}  {each.message}") + _painted(f"  [{each.code}]", "2", color=color)
-        if each.hint and severity != "note":
+        told_below = bool(next_command) and each.hint.startswith(next_command)
+        if each.hint and severity != "note" and not told_below:
             yield _painted(_line(f"    → {each.hint}"), "2", color=color)
     for code, count in shown.items():
         if severity == "note" and count > _ALIKE:

@@ -54,6 +54,12 @@ def test_known_keys(live: str, example: str, compose: str) -> None:
     assert not list(check_keys(scene(live, example, compose=compose)))
 
 
+def test_a_near_miss_of_a_key_that_is_set_is_named() -> None:
+    found = list(check_keys(scene("POSTGRES_PASWORD=x\nPOSTGRES_PASSWORD=y\n", "POSTGRES_PASSWORD=\n")))
+    assert told(found) == [("note", "unknown-key", "POSTGRES_PASWORD", 1)]
+    assert "POSTGRES_PASSWORD is, and is set" in found[0].message
+
+
 def test_removed_and_deprecated_keys() -> None:
     assert told(check_keys(scene("OLD=1\n", "", previous="OLD=\n"))) == [("note", "removed-key", "OLD", 1)]
     assert told(check_keys(scene("OLD=1\n", "", history={"OLD": ["1"]}))) == [("note", "removed-key", "OLD", 1)]

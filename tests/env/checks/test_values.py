@@ -3,7 +3,7 @@
 import pytest
 
 from tests.env.checks.scenes import scene, told
-from upgrader.env.checks.values import check_comments, check_empty, check_placeholders
+from upgrader.env.checks.values import check_comments, check_empty, check_placeholders, check_wrapped
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,13 @@ def test_a_comment_behind_nothing_is_the_value() -> None:
 
 def test_a_colour_and_a_comment_behind_a_value_are_none() -> None:
     assert not list(check_comments(scene("COLOR=#ff0000\nA=1 # note\nB='# text'\nC=\n")))
+
+
+def test_a_wrapped_secret() -> None:
+    first, rest = "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4kq83vASNFZ4mrze8BI0Vni", "avN7wEjRWeJq83v"
+    found = list(check_wrapped(scene(f"A=1\nSECRET_KEY={first}\n{rest}\n")))
+    assert told(found) == [("error", "wrapped-value", "SECRET_KEY", 3)]
+    assert rest not in f"{found}"
+    assert not list(check_wrapped(scene(f"SECRET_KEY={first}\nPASSED_THROUGH\n")))
+    assert not list(check_wrapped(scene(f"SECRET_KEY={first}\n\n{rest}\n")))
+    assert not list(check_wrapped(scene(f"SECRET_KEY=short\n{rest}\n")))

@@ -12,7 +12,7 @@ from upgrader.env.checks.pins import check_pins
 from upgrader.env.checks.published import check_published
 from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.unset import check_unset
-from upgrader.env.checks.values import check_comments, check_empty, check_placeholders
+from upgrader.env.checks.values import check_comments, check_empty, check_placeholders, check_wrapped
 from upgrader.env.finding import Finding, in_order
 
 __all__ = ["Scene", "check_live"]
@@ -22,6 +22,7 @@ _OF_LIVE: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     check_published,
     check_empty,
     check_comments,
+    check_wrapped,
     check_duplicates,
     check_form,
     check_passwords,

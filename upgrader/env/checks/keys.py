@@ -66,9 +66,13 @@ def _is_in_use(scene: Scene, key: str) -> bool:
 def _unknown(scene: Scene, strangers: list[Entry]) -> Iterator[Finding]:
     if not strangers:
         return
-    near = Near(key for key in sorted(scene.known | scene.referenced) if key not in scene.live)
+    known = sorted(scene.known | scene.referenced)
+    lacking, there = (
+        Near(key for key in known if key not in scene.live),
+        Near(key for key in known if key in scene.live),
+    )
     for entry in strangers:
-        if meant := near.find(entry.key):
+        if meant := lacking.find(entry.key):
             yield scene.finding(
                 "unknown-key",
                 "warning",
@@ -76,14 +80,15 @@ def _unknown(scene: Scene, strangers: list[Entry]) -> Iterator[Finding]:
                 f"{entry.key} is not known to the example: is {meant} meant, which is not set?",
                 f"rename it to {meant}, if that is what it is",
             )
-        else:
-            yield scene.finding(
-                "unknown-key",
-                "note",
-                entry,
-                f"{entry.key} is not known to the example",
-                "keep it if something of yours reads it",
-            )
+            continue
+        other = there.find(entry.key)
+        yield scene.finding(
+            "unknown-key",
+            "note",
+            entry,
+            f"{entry.key} is not known to the example{f'; {other} is, and is set as well' if other else ''}",
+            "keep it if something of yours reads it",
+        )
 
 
 class Near:

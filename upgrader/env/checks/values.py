@@ -23,6 +23,8 @@ _IN_SECRETS = regex(
     r"|^x{3,}$|(?<![a-z0-9])x{4,}(?![a-z0-9])|^\*{3,}$|encryption key with|^(todo|fixme|tbd)$|<[a-z][a-z0-9 _-]{2,}>",
     re.IGNORECASE,
 )
+_WRAPPED = regex(r"[A-Za-z0-9+/]{40,}")
+_REST = regex(r"[A-Za-z][A-Za-z0-9]+")
 _URL = regex(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -64,6 +66,25 @@ def check_comments(scene: Scene) -> Iterator[Finding]:
                 f"the comment behind {entry.key}= is its value: Compose takes it so where no value stands before it",
                 "move the comment to a line of its own above",
             )
+
+
+def check_wrapped(scene: Scene) -> Iterator[Finding]:
+    """`wrapped-value`: a second line of base64, which Compose takes for a variable's name."""
+    before: Entry | None = None
+    for entry in scene.live.entries:
+        if entry.bare and before and before.value and not before.quoted and entry.line == before.line + 1:
+            wrapped = _WRAPPED.fullmatch(before.value) and _REST.fullmatch(entry.key)
+            if wrapped and entry.key not in scene.known and not entry.key.isupper():
+                yield Finding(
+                    "wrapped-value",
+                    "error",
+                    f"{before.key} seems to go on here: Compose takes this line for the name of a variable",
+                    scene.edit(before.line, f"write {before.key} on one line, without a break"),
+                    before.key,
+                    scene.live.path,
+                    entry.line,
+                )
+        before = entry
 
 
 def is_comment(scene: Scene, entry: Entry) -> bool:
