@@ -11,14 +11,22 @@ import pytest
 from upgrader.cli.env_loose import Files, parse
 
 ROOT = Path(__file__).parents[2]
-SECRETS = ("hunter2-database", "hunter3-encryption", "hunter4-in-url", "hunter5-dollar", "hunter6-old", "hunter7-dup")
+SECRETS = (
+    "hunter2-database",
+    "hunter3-encryption",
+    "hunter4-in-url",
+    "hunter5-dollar",
+    "hunter6-old",
+    "hunter7-dup",
+    "hunter8",
+)
 LIVE = f"""\
 # the operator's file
 POSTGRES_USER=app
 POSTGRES_PASSWORD={SECRETS[0]}
 DATABASE_URL=postgresql://app:{SECRETS[2]}@db:5432/app
 ENCRYPTION_KEY={SECRETS[1]}
-ADMIN_PASSWORD={SECRETS[3]}$word
+ADMIN_PASSWORD={SECRETS[3]}${SECRETS[6]}
 OLD_TOKEN={SECRETS[5]}
 OLD_TOKEN={SECRETS[4]}
 OLD_SETTING=1
@@ -35,6 +43,7 @@ DATABASE_URL=postgresql://app:CHANGE_ME@db:5432/app
 ENCRYPTION_KEY=
 ADMIN_PASSWORD=
 JWT_SECRET=insecure-default
+API_TOKEN=hunter0-example
 NOTE=
 APP_VERSION=1.3.0
 SESSION_TIMEOUT=5
@@ -51,6 +60,8 @@ COMPOSE = """\
 services:
   web:
     image: web:${APP_TAG}
+    environment:
+      API_TOKEN: ${API_TOKEN:-hunter9-compose}
     env_file: [.env]
 """
 
@@ -112,9 +123,9 @@ def test_json_is_one_object_of_the_agreed_form(files: Path) -> None:
 def test_no_secret_of_the_files_is_ever_told(files: Path, format_name: str) -> None:
     done = upgrader(files, *ALL, "--format", format_name, code=3)
     assert done.stdout.strip()
-    for secret in (*SECRETS, "insecure-default"):
+    for secret in (*SECRETS, "insecure-default", "hunter9-compose", "hunter0-example"):
         assert secret not in done.stdout + done.stderr
-        assert secret[:8] not in done.stdout + done.stderr
+        assert secret[:7] not in done.stdout + done.stderr
 
 
 def test_the_screen_begins_lines_with_their_place_and_ends_with_a_command(files: Path) -> None:

@@ -21,6 +21,7 @@ from upgrader.env.document import Document
     [
         ("V=pa$word\n", "unresolved-reference", "warning"),
         ("DB_PASSWORD=pa$word\n", "unresolved-reference", "error"),
+        ("URL=redis://:pa$word@redis:6379\n", "unresolved-reference", "error"),
         ("V=a${B}c\nB=1\n", "unresolved-reference", "warning"),
         ("V=$2y$10$abcdefXYZ\n", "unresolved-reference", "warning"),
         ("W=1\nV=a$W\n", "dialect", "warning"),
@@ -76,9 +77,17 @@ def test_it_agrees_with_the_second_reader_itself(data: bytes) -> None:
 
 
 def test_no_value_is_told() -> None:
-    for live in ("DB_PASSWORD=hunter$twofish\n", "DB_PASSWORD=hunter$$twofish\n", 'DB_PASSWORD="hunter"twofish\n'):
+    url = "DATABASE_URL=postgres://app:hunter$twofish@db/app\n"
+    for live in (
+        url,
+        "DB_PASSWORD=hunter${twofish}\n",
+        "DB_PASSWORD=hunter$twofish\n",
+        "DB_PASSWORD=hunter$$twofish\n",
+        'DB_PASSWORD="hunter"twofish\n',
+    ):
         for found in check_dialect(scene(live)):
             assert "hunter" not in repr(found)
+            assert "twofish" not in repr(found)
 
 
 def test_ordinary_files_do_not_pay_for_the_second_reader() -> None:

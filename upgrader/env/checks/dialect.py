@@ -59,17 +59,15 @@ def _unresolved(scene: Scene) -> Iterator[Finding]:
                 if not name or name in above or name in _GIVEN:
                     continue
                 below = name in scene.live
-                grave = scene.is_secret(entry.key) and found["bare"] is not None
+                # behind the $ of a password stands the rest of the password: never told, unless it is a key
+                sensitive = scene.is_secret(entry.key) or ("://" in template and "@" in template)
+                shown = f"${{{name}}}" if below or not sensitive else "what follows a $ in it"
                 yield scene.finding(
                     "unresolved-reference",
-                    "error" if grave else "warning",
+                    "error" if sensitive and found["bare"] else "warning",
                     entry,
-                    f"{entry.key} loses a part: {'a $ in it' if grave else f'${{{name}}}'} "
-                    + (
-                        f"stands for {name}, which is set further down"
-                        if below
-                        else "stands for a variable that is not set"
-                    ),
+                    f"{entry.key} loses a part: {shown} "
+                    + ("is set further down only" if below else "is taken for a variable, which is not set"),
                     f"set {name} above it" if below else "put the value in single quotes if the $ is part of it",
                 )
                 break
