@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from upgrader.env.compose_text import read_references
-from upgrader.env.decide import BACKUPS, Case, ComposeEvidence, Decision, decide, decide_for, live_from
+from upgrader.env.decide import BACKUPS, Case, Decision, decide, live_from
 from upgrader.env.document import Document
 from upgrader.env.overlay import parse_overlay
 
@@ -14,17 +14,23 @@ OLD = "APP_URL=https://example.com\n"
 LIVE = "APP_URL=https://ours.test\nAUTH_MODE=oidc\nDATABASE_URL=postgres://app:pw@db/app\n"
 
 
-def one(
-    example: str, *, live: str = LIVE, previous: str | None = OLD, compose: ComposeEvidence | None = None
-) -> Decision:
-    found = decide_for(
-        Document.parse(live.encode()),
-        Document.parse(example.encode(), ".env.example"),
-        None if previous is None else Document.parse(previous.encode()),
-        compose,
+def decided(example: str, **more: Any) -> Decision:
+    given: dict[str, Any] = {"previous": OLD, **more}
+    texts = {name: Document.parse(given[name].encode()) for name in ("live", "previous") if given.get(name)}
+    case = Case(
+        **{
+            **given,
+            "live": texts.get("live", Document.parse(LIVE.encode())),
+            "previous": texts.get("previous"),
+            "example": Document.parse(example.encode(), ".env.example"),
+        }
     )
-    assert len(found) == 1
-    return found[0]
+    (found,) = decide(case)
+    return found
+
+
+def one(example: str, *, live: str = LIVE, previous: str | None = OLD) -> Decision:
+    return decided(example, live=live, previous=previous)
 
 
 @pytest.mark.parametrize(
@@ -110,21 +116,23 @@ def test_what_nothing_demands_is_skipped(example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("example", "compose", "verb", "need"),
+    ("example", "reference", "verb", "need"),
     [
-        ("WORKERS=4\n", ComposeEvidence(frozenset({"WORKERS"}), frozenset({"WORKERS"})), "copy", "boot"),
-        ("WORKERS=4\n", ComposeEvidence(referenced=frozenset({"WORKERS"})), "copy", "feature"),
-        ("WORKERS=\n", ComposeEvidence(referenced=frozenset({"WORKERS"})), "skip", "none"),
-        ("WORKERS=\n", ComposeEvidence(frozenset({"WORKERS"}), frozenset({"WORKERS"})), "ask", "boot"),
-        ("WORKERS=4\n", ComposeEvidence(defaults={"WORKERS": "4"}), "skip", "none"),
-        ("MEILI_ENV=production\n", ComposeEvidence(defaults={"MEILI_ENV": "development"}), "ask", "feature"),
-        ("# openssl rand -hex 32\nAPP_SECRET=\n", ComposeEvidence(frozenset({"APP_SECRET"})), "generate", "boot"),
-        ("APP_SECRET=secret\n", ComposeEvidence(frozenset({"APP_SECRET"})), "ask", "boot"),
-        ("# openssl rand -hex 32\nAPP_SECRET=x\n", ComposeEvidence(defaults={"APP_SECRET": "postgres"}), "ask", "security"),
+        ("WORKERS=4\n", "${WORKERS:?}", "copy", "boot"),
+        ("WORKERS=4\n", "${WORKERS}", "copy", "feature"),
+        ("WORKERS=\n", "$WORKERS", "skip", "none"),
+        ("WORKERS=\n", "${WORKERS?set it}", "ask", "boot"),
+        ("WORKERS=4\n", "${WORKERS:-4}", "skip", "none"),
+        ("WORKERS=4\n", "${WORKERS-}", "skip", "none"),
+        ("MEILI_ENV=production\n", "${MEILI_ENV:-development}", "ask", "feature"),
+        ("# openssl rand -hex 32\nAPP_SECRET=\n", "${APP_SECRET:?}", "generate", "boot"),
+        ("APP_SECRET=secret\n", "${APP_SECRET:?}", "ask", "boot"),
+        ("# openssl rand -hex 32\nAPP_SECRET=x\n", "${APP_SECRET:-postgres}", "ask", "security"),
     ],
-)  # fmt: skip
-def test_what_compose_says(example: str, compose: ComposeEvidence, verb: str, need: str) -> None:
-    decision = one(example, compose=compose)
+)
+def test_what_compose_says(example: str, reference: str, verb: str, need: str) -> None:
+    text = f"services: {{app: {{image: app, environment: ['READ={reference}']}}}}"
+    decision = decided(example, compose=read_references([("compose.yml", text.encode())]))
     assert (decision.decision, decision.need) == (verb, need)
 
 
@@ -154,10 +162,12 @@ def test_a_secret_that_left_the_example_may_be_the_one_meant() -> None:
     example = "# openssl rand -hex 32\nCOOKIE_SECRET=\n"
     decision = one(example, live="SIGNING_KEY=precious\n", previous="SIGNING_KEY=\n")
     assert (decision.decision, decision.source) == ("ask", "SIGNING_KEY")
-    still_there = decide_for(
-        Document.parse(b"SIGNING_KEY=precious\n"),
-        Document.parse(f"SIGNING_KEY=\n{example}".encode()),
-        Document.parse(b"SIGNING_KEY=\n"),
+    still_there = decide(
+        Case(
+            Document.parse(b"SIGNING_KEY=precious\n"),
+            Document.parse(f"SIGNING_KEY=\n{example}".encode()),
+            Document.parse(b"SIGNING_KEY=\n"),
+        )
     )
     assert [each.decision for each in still_there] == ["generate"]
 
@@ -195,7 +205,7 @@ def test_a_sentence_that_looks_like_a_disabled_line_is_none() -> None:
 
 def test_only_keys_that_the_live_file_lacks_in_the_order_of_the_example() -> None:
     example = Document.parse(b"B=\nAPP_URL=x\nA=1\nB=2\n# C=3\n")
-    found = decide_for(Document.parse(b"APP_URL=\n"), example)
+    found = decide(Case(Document.parse(b"APP_URL=\n"), example))
     assert [(each.key, each.line) for each in found] == [("B", 4), ("A", 3)]
 
 
@@ -212,24 +222,9 @@ def test_names_that_only_sound_secret(key: str) -> None:
     assert one(f"# @required\n{key}=15\n").decision == "copy"
 
 
-def decided(example: str, **more: Any) -> Decision:
-    given: dict[str, Any] = {"previous": OLD, **more}
-    texts = {name: Document.parse(given[name].encode()) for name in ("live", "previous") if given.get(name)}
-    case = Case(
-        **{
-            **given,
-            "live": texts.get("live", Document.parse(LIVE.encode())),
-            "previous": texts.get("previous"),
-            "example": Document.parse(example.encode(), ".env.example"),
-        }
-    )
-    (found,) = decide(case)
-    return found
-
-
 def test_a_value_of_an_older_restore_point_goes_before_a_fresh_one() -> None:
     decision = decided("# @generate hex:32 @unrotatable\nAPP_KEY=\n", found={"APP_KEY": "kept in a safe place"})
-    assert (decision.decision, decision.source, decision.value) == ("ask", BACKUPS, "kept in a safe place")
+    assert (decision.decision, decision.source, decision.value) == ("carry", BACKUPS, "kept in a safe place")
     assert "kept" not in f"{decision}{decision.shown}"
 
 
@@ -288,5 +283,5 @@ def test_a_live_file_as_the_operator_of_the_old_example_has_it() -> None:
 def test_ten_thousand_keys_are_decided_in_under_a_second() -> None:
     example = Document.parse(b"".join(b"# about it\nKEY_%d=value\n# DISABLED_%d=x\n" % (n, n) for n in range(10_000)))
     started = time.process_time()
-    assert len(decide_for(Document.parse(b""), example, example)) == 10_000
+    assert len(decide(Case(Document.parse(b""), example, example))) == 10_000
     assert time.process_time() - started < 1

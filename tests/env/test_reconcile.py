@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrader.env.decide import decide_for
+from upgrader.env.decide import Case, decide
 from upgrader.env.document import Document
 from upgrader.env.reconcile import block_redacted, lines_to_add, reconcile
 from upgrader.errors import RefusedError
@@ -28,7 +28,7 @@ LABEL = "2026-11-20 for v1.1.0"
 
 
 def test_the_block() -> None:
-    result = reconcile(LIVE, decide_for(Document.parse(LIVE), EXAMPLE), run_label=LABEL)
+    result = reconcile(LIVE, decide(Case(Document.parse(LIVE), EXAMPLE)), run_label=LABEL)
     assert result.new_bytes == LIVE + result.block
     assert result.appended == ("REDIS_URL", "WORKFLOW_SECRET_KEY", "NEW_TOKEN")
     assert [each.key for each in result.asked] == ["PUBLIC_URL"]
@@ -54,15 +54,15 @@ def test_the_block() -> None:
 
 def test_again_changes_nothing() -> None:
     live = b"OLD_TOKEN=t\nPUBLIC_URL=https://ours.test\n"
-    first = reconcile(live, decide_for(Document.parse(live), EXAMPLE), run_label=LABEL)
-    second = reconcile(first.new_bytes, decide_for(Document.parse(first.new_bytes), EXAMPLE), run_label=LABEL)
+    first = reconcile(live, decide(Case(Document.parse(live), EXAMPLE)), run_label=LABEL)
+    second = reconcile(first.new_bytes, decide(Case(Document.parse(first.new_bytes), EXAMPLE)), run_label=LABEL)
     assert first.new_bytes != live
     assert second.new_bytes == first.new_bytes
     assert (second.block, second.appended, second.asked) == (b"", (), ())
 
 
 def test_answers_are_written_too() -> None:
-    decisions = decide_for(Document.parse(b""), EXAMPLE)
+    decisions = decide(Case(Document.parse(b""), EXAMPLE))
     result = reconcile(b"", decisions, run_label=LABEL, answers={"PUBLIC_URL": "https://ours.test/a b"})
     assert Document.parse(result.new_bytes).get("PUBLIC_URL") == "https://ours.test/a b"
     assert "PUBLIC_URL" not in [each.key for each in result.asked]
@@ -70,7 +70,7 @@ def test_answers_are_written_too() -> None:
 
 
 def test_the_block_as_shown() -> None:
-    decisions = decide_for(Document.parse(LIVE), EXAMPLE)
+    decisions = decide(Case(Document.parse(LIVE), EXAMPLE))
     shown = block_redacted(decisions, run_label=LABEL)
     assert "REDIS_URL=redis://valkey:6379\n" in shown
     assert "WORKFLOW_SECRET_KEY=<generated: 64 hex digits>\n" in shown
@@ -80,7 +80,7 @@ def test_the_block_as_shown() -> None:
 
 
 def test_lines_for_a_person() -> None:
-    asked = reconcile(LIVE, decide_for(Document.parse(LIVE), EXAMPLE), run_label=LABEL).asked
+    asked = reconcile(LIVE, decide(Case(Document.parse(LIVE), EXAMPLE)), run_label=LABEL).asked
     assert lines_to_add(asked) == [
         "# its comment says that it is required; its example value is a placeholder",
         "PUBLIC_URL=",
@@ -88,7 +88,7 @@ def test_lines_for_a_person() -> None:
 
 
 def test_a_stale_decision_never_overrides_a_line() -> None:
-    decisions = decide_for(Document.parse(b"A=1\n"), EXAMPLE)
+    decisions = decide(Case(Document.parse(b"A=1\n"), EXAMPLE))
     with pytest.raises(RefusedError, match="already has"):
         reconcile(b"A=1\nREDIS_URL=mine\n", decisions, run_label=LABEL)
 
@@ -105,7 +105,7 @@ def test_every_copied_value_arrives(values: dict[str, str]) -> None:
     for key, value in values.items():
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
         example += f'# @required\n{key}="{escaped}"\n'.encode()
-    decisions = decide_for(Document.parse(live), Document.parse(example))
+    decisions = decide(Case(Document.parse(live), Document.parse(example)))
     result = reconcile(live, decisions, run_label=LABEL)
     after = Document.parse(result.new_bytes).values()
     assert {key: after[key] for key in result.appended} == {key: values[key] for key in result.appended}

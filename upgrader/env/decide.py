@@ -1,8 +1,7 @@
 """A decision for every key of the new example that the live env file lacks, with the evidence for it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Iterator
+from dataclasses import replace
 
 from upgrader.env import evidence
 from upgrader.env.case import BACKUPS, Case, Decision, Need, Verb
@@ -10,10 +9,9 @@ from upgrader.env.document import Addition, Disabled, Document, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.identity import Identity, Past
 from upgrader.env.obtain import Answer, Wanted, obtain
-from upgrader.env.references import Operator, Reference, References
 from upgrader.env.requirement import UNSAID, Requirement, demanded, requirement, said_in_prose
 
-__all__ = ["BACKUPS", "Case", "ComposeEvidence", "Decision", "Need", "Verb", "decide", "decide_for", "live_from"]
+__all__ = ["BACKUPS", "Case", "Decision", "Need", "Verb", "decide", "live_from"]
 
 _COMPOSE_NAME = "COMPOSE_PROJECT_NAME"
 _COMPOSE_SETTINGS = frozenset({"COMPOSE_PROFILES", "COMPOSE_FILE"})
@@ -208,33 +206,3 @@ def _decision(each: Entry | Disabled, answer: Answer, need: Requirement) -> Deci
     return Decision(
         each.key, answer.verb, need.need, why, answer.value, answer.generator, answer.source, each.line, answer.template
     )
-
-
-# --- with less than the text of the Compose files
-
-
-@dataclass(frozen=True, slots=True)
-class ComposeEvidence:
-    """What Compose itself says of variables: those of `${K:?}`, of any `${K…}`, defaults of `${K:-d}`."""
-
-    required: frozenset[str] = frozenset()
-    referenced: frozenset[str] = frozenset()
-    defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-
-    def references(self) -> References:
-        """The same as references of which only the name and the operator are known."""
-        found = [_reference(name, ":?") for name in sorted(self.required)]
-        found += [_reference(name, ":-", word) for name, word in self.defaults.items()]
-        rest = self.referenced - self.required - self.defaults.keys()
-        return References((*found, *(_reference(name, "") for name in sorted(rest))))
-
-
-def _reference(name: str, operator: Operator, word: str = "") -> Reference:
-    return Reference(name, operator, word, "the Compose files", 0, 0, ("services", "", "environment", name), whole=True)
-
-
-def decide_for(
-    live: Document, example: Document, previous: Document | None = None, compose: ComposeEvidence | None = None
-) -> list[Decision]:
-    """Decide with what Compose's model says of variables instead of its files' text."""
-    return decide(Case(live, example, previous, (compose or ComposeEvidence()).references()))

@@ -107,7 +107,7 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     """Identity before generation: a fresh value only where no older one can exist."""
     key, said = wanted.key, wanted.said
     if found := facts.case.found.get(key):
-        return Answer("ask", (f"{BACKUPS} has a value for it",), found, source=BACKUPS)
+        return Answer("carry", (f"{BACKUPS} has the value that it had here",), found, source=BACKUPS)
     lost = None if said.generate else identity.lost_secret(key, wanted.taken)
     if lost:
         return _proposal(lost)

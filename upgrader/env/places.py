@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from upgrader.env.compose_text import references_in
-from upgrader.env.facts import Facts, repository
+from upgrader.env.facts import Facts
 from upgrader.env.references import Reference, ServiceText
 from upgrader.env.regex import regex
+from upgrader.env.variables import repository
 
 Place = tuple[str, ...]
 _REFERENCE = regex(r"\$(?:\$|[_a-zA-Z][_a-zA-Z0-9]*|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})")
