@@ -14,6 +14,7 @@ __all__ = [
     "OutputOption",
     "PlaybookOption",
     "ProjectOption",
+    "ProofOption",
     "TrustOption",
     "YesOption",
     "of",
@@ -36,6 +37,18 @@ def _mode(value: str) -> str:
     return value
 
 
+def _proofs(incomplete: str) -> list[str]:
+    return [proof for proof in PROOFS if proof.startswith(incomplete)]
+
+
+def _proof(value: str) -> str:
+    if value not in ("", *PROOFS):
+        raise UsageError(f"--proof {value!r} is none of {', '.join(PROOFS)}", "upgrader upgrade --proof auto")
+    return value
+
+
+PROOFS = ("auto", "restore", "read")
+"""How a dump can be proved."""
 DirectoryOption = Annotated[
     Path | None, typer.Option("-C", "--directory", metavar="DIR", help="The app's directory; default: this one.")
 ]
@@ -59,6 +72,16 @@ OutputOption = Annotated[
 ]
 TrustOption = Annotated[
     str, typer.Option("--trust-playbook", metavar="NAME", help="Let this playbook of the app's run commands here.")
+]
+ProofOption = Annotated[
+    str,
+    typer.Option(
+        "--proof",
+        metavar="HOW",
+        help="Prove dumps by a restore, or only read them: auto, restore or read.",
+        autocompletion=_proofs,
+        callback=_proof,
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def doctor(
     ctx: typer.Context,
-    fix: Annotated[bool, typer.Option("--fix", help="Put half-replaced containers right.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Put half-replaced containers right, remove what a killed run left.")
+    ] = False,
     trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
@@ -29,11 +31,14 @@ def doctor(
     """
     from upgrader.cli.wiring import open_app
     from upgrader.steps.base import Options
+    from upgrader.tools.postgres_throwaway import clear
 
     common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output, trust=trust)
     desk = open_app(common)
     if fix:
         with desk.session():
+            for name in [*desk.cleared, *clear(desk.shell, desk.app.stack.project)]:
+                typer.echo(f"✓ removed {name}")
             for text in _mend(desk.planning("upgrade", Options()).using(desk.shell, typer.echo)):
                 typer.echo(f"✓ {text}")
         if desk.interrupts.requested:
@@ -96,6 +101,7 @@ def _look(ctx: "Context") -> Iterator[tuple[bool, str, str]]:
             yield True, verdict.why, ""
     # a database that could not be looked at has had its say
     yield from _more(ctx, [_remote, _compose] if "databases" in refused else [_remote, _compose, _leftovers])
+    yield from _more(ctx, [_apart])
 
 
 def _more(
@@ -126,6 +132,17 @@ def _compose(ctx: "Context") -> tuple[bool, str, str] | None:
         "this Compose (before 2.29.4) recreates more than it needs on your own `up -d`",
         "apt-get install --only-upgrade docker-compose-v2",
     )
+
+
+def _apart(ctx: "Context") -> tuple[bool, str, str] | None:
+    """What a killed run started apart from the app; one that goes on still needs it."""
+    from upgrader.engine import lock
+    from upgrader.tools.postgres_throwaway import leftovers
+
+    left = [] if lock.held(ctx.app.home) else leftovers(ctx.shell, ctx.app.stack.project)
+    if not left:
+        return None
+    return False, f"a run that was cut off left {', '.join(left)}", "upgrader doctor --fix"
 
 
 def _leftovers(ctx: "Context") -> tuple[bool, str, str] | None:

@@ -25,6 +25,7 @@ def plan(
     offline: Annotated[
         bool, typer.Option("--offline", help="Plan with the writers stopped before the migrations.")
     ] = False,
+    proof: c.ProofOption = "",
     trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
@@ -48,7 +49,10 @@ def plan(
     if desk.derived and common.output != "json":
         say.tell("No playbook describes this app; this plan is made with one derived from its Compose project.\n")
     options = Options(
-        to=to, keep_local_changes=keep_local_changes, online="always" if online else "never" if offline else ""
+        to=to,
+        keep_local_changes=keep_local_changes,
+        online="always" if online else "never" if offline else "",
+        proof=proof,
     )
     try:
         with say.looking(desk) as tick:

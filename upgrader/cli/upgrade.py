@@ -51,6 +51,7 @@ def upgrade(
     offline: Annotated[
         bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")
     ] = False,
+    proof: c.ProofOption = "",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")
     ] = False,
@@ -73,6 +74,7 @@ def upgrade(
         accept_moved_tag=accept_moved_tag,
         online="always" if online else "never" if offline else "",
         rebuild=rebuild,
+        proof=proof,
     )
     flags = {"--drop-conflicting-changes": "y"} if drop_conflicting_changes else {}
     return perform(open_app(common, yes=yes, flags=flags), options, saved)

@@ -31,6 +31,7 @@ from upgrader.steps.base import Ask, Context, Options, Question, StepModel
 from upgrader.steps.kinds import KINDS
 from upgrader.steps.world import Scratch, World, clear_scratch
 from upgrader.tools.git import Git
+from upgrader.tools.postgres_throwaway import clear
 from upgrader.tools.shell import Shell
 from upgrader.ui.ask import asker
 from upgrader.ui.choose import Mode, choose
@@ -56,6 +57,8 @@ class Desk:
     interrupts: Interrupts = field(default_factory=Interrupts)
     derived: str = ""
     """The text of a playbook that was derived and that nobody has agreed to yet."""
+    cleared: list[str] = field(default_factory=list)
+    """Containers and networks of ours that a killed process had left, and that a session removed."""
 
     def __post_init__(self) -> None:
         self.scratch = Scratch(self.app.home)
@@ -106,6 +109,8 @@ class Desk:
         with lock.hold(self.app.home) as descriptor, caught(self.interrupts):
             self.shell = replace(self.shell, lock=descriptor)
             clear_scratch(self.app.home)
+            # what a killed process left; the run that may be resumed goes on with its own
+            self.cleared = clear(self.shell, self.app.stack.project, keep=[run.id for run in self.state.unfinished()])
             clear_incomplete_points(self.state)
             renderers: list[Callable[[], None]] = []
             try:
@@ -125,6 +130,7 @@ class Desk:
                 for close in reversed(renderers):
                     close()
                 self.scratch.close()
+                clear(self.shell, self.app.stack.project)
                 clear_incomplete_points(self.state)
 
     def procedure(self, kind: str) -> Procedure:

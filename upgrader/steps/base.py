@@ -45,6 +45,8 @@ class Options:
     online: str = ""
     """`always` or `never` overrides the playbook's `migrations.online`."""
     rebuild: bool = False
+    proof: str = ""
+    """`auto`, `restore` or `read` overrides how the playbook's `proof` step proves the dumps."""
     data: str = "auto"
     """Of a rollback: `auto`, `restore` (from the restore point, whatever the schema says) or `keep` (carry the
     rows).

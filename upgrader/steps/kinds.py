@@ -11,6 +11,7 @@ from upgrader.steps.health import Health
 from upgrader.steps.images import ComposeBuild, ComposePull, ImagesRestore
 from upgrader.steps.migrate import Migrate
 from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
+from upgrader.steps.proof import Proof
 from upgrader.steps.rebuild import ImagesRebuild
 from upgrader.steps.writers import WritersStop
 
@@ -22,6 +23,7 @@ KINDS: dict[str, type[StepModel]] = {
     "preflight.target": Target,
     "preflight.disk": Disk,
     "backup": Backup,
+    "proof": Proof,
     "git.checkout": GitCheckout,
     "env.reconcile": EnvReconcile,
     "compose.pull": ComposePull,

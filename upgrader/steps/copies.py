@@ -1,0 +1,202 @@
+"""Copies of a restore point's databases in throw-away servers: made from the dumps, compared with what was dumped."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from upgrader.errors import StepError
+from upgrader.model.app import DatabaseSpec
+from upgrader.model.duration import duration, plural
+from upgrader.model.manifest import RestorePoint, SavedDatabase
+from upgrader.steps.base import Context
+from upgrader.steps.points import Points
+from upgrader.tools.postgres import Server
+from upgrader.tools.postgres_sql import conninfo, name_for, schema_entries
+from upgrader.tools.postgres_throwaway import (
+    NoThrowawayError,
+    Throwaway,
+    available_memory,
+    clear,
+    cores,
+    leftovers,
+    room,
+)
+from upgrader.tools.shell import TIMED_OUT
+
+__all__ = ["Copied", "NoThrowawayError", "are_whole", "by_service", "clear", "leftovers", "make", "server_of"]
+
+MOST_TOLD = 10
+"""How many differences between a dump and its restore are named."""
+# What this server lacks, and what the live one, which made the dump, has: the way back would not miss it.
+_LACKS = re.compile(
+    r'extension "[^"]*" is not available|could not open extension control file|could not access file|could not load'
+    r"|invalid locale name|could not create locale|could not open collator|no space left|could not extend|out of memory"
+    r"|cannot allocate memory|could not resize shared memory|server closed the connection|terminating connection"
+    r"|is not running|no such container|the database system is",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A restored dump that is what it should be. `size` in bytes on disk, `seconds` without the server's start."""
+
+    rows: int
+    tables: int
+    size: int
+    seconds: float
+
+
+def by_service(ctx: Context) -> dict[str, list[DatabaseSpec]]:
+    """The app's databases by the service that they are in: each gets one throw-away server."""
+    found: dict[str, list[DatabaseSpec]] = {}
+    for spec in ctx.app.databases.values():
+        found.setdefault(spec.service, []).append(spec)
+    return found
+
+
+def throwaway(ctx: Context, service: str) -> Throwaway:
+    return Throwaway(ctx.shell, ctx.app.stack.project, ctx.run.id, service)
+
+
+def server_of(ctx: Context, spec: DatabaseSpec) -> Server:
+    """The throw-away server that the database's copy is in."""
+    first = by_service(ctx)[spec.service][0]
+    return throwaway(ctx, spec.service).server(ctx.world.user(first))
+
+
+def are_whole(ctx: Context) -> bool:
+    """Whether there is a copy of every database, restored to its end."""
+    return all(throwaway(ctx, service).is_whole(ctx.world.user(specs[0])) for service, specs in by_service(ctx).items())
+
+
+def make(ctx: Context, point: RestorePoint, *, full: bool, budget: float | None = None) -> dict[str, Copied]:
+    """Restore each dump of the point into a throw-away server, and compare; what was found, by database.
+
+    Without `full` the data comes without indexes and constraints, and the schema is tried by itself: four times as
+    fast. Raises NoThrowawayError where that is not possible within `budget` seconds, or on this machine; StepError
+    where the dump is not what it should be. The servers stay: `clear` removes them.
+    """
+    deadline = time.monotonic() + budget if budget is not None else None
+    found: dict[str, Copied] = {}
+    for service, specs in by_service(ctx).items():
+        found |= _Making(ctx, point, full, deadline, throwaway(ctx, service)).all(specs)
+    return found
+
+
+@dataclass(frozen=True)
+class _Making:
+    """The copies in one server."""
+
+    ctx: Context
+    point: RestorePoint
+    full: bool
+    deadline: float | None
+    away: Throwaway
+
+    def all(self, specs: list[DatabaseSpec]) -> dict[str, Copied]:
+        live = self.ctx.world.server(specs[0])
+        saved = {database.id: database for database in self.point.databases if database.method == "dump"}
+        specs = [spec for spec in specs if spec.id in saved]
+        server = self._start(live, sum(self.ctx.world.sizes[spec.id] for spec in specs))
+        for path in dict.fromkeys(self._roles(saved[spec.id]) for spec in specs):
+            for trouble in self.away.add_roles(server, path.read_text(encoding="utf-8")) if path else ():
+                self.ctx.say(f"roles: {self.ctx.shell.redactor.text(trouble)}")
+        found = {spec.id: self._one(server, live, saved[spec.id]) for spec in specs}
+        self.away.seal(server)
+        return found
+
+    def _start(self, live: Server, size: int) -> Server:
+        engine = self.ctx.world.engine
+        space = room(size, available_memory() if engine.local else None)
+        container = self.ctx.world.running(self.away.service)
+        if space is None or container is None:
+            raise NoThrowawayError("there is too little memory for a throw-away server")
+        return self.away.start(container, live, space)
+
+    def _roles(self, saved: SavedDatabase) -> Path | None:
+        found = next((file.path for file in saved.files if file.path.endswith(".globals.sql")), "")
+        return self._root / found if found else None
+
+    @property
+    def _root(self) -> Path:
+        return Points(self.ctx.app.home).path(self.point.id)
+
+    def _one(self, server: Server, live: Server, saved: SavedDatabase) -> Copied:
+        started = time.monotonic()
+        self.away.make(server, saved.name, live.describe(saved.name))
+        schema = saved.name
+        with server.inside_copy(self._root / saved.files[0].path) as archive:
+            if self.full:
+                self._restore(server, archive, saved, saved.name, f"--jobs={cores()}")
+            else:
+                # an archive can be restored section by section, but not one section at a time by several programs
+                self._restore(server, archive, saved, saved.name, "--section=pre-data")
+                self._restore(server, archive, saved, saved.name, "--section=data", f"--jobs={cores()}")
+                schema = name_for(saved.name, self.ctx.run.id, "shape")
+                self.away.make(server, schema, live.describe(saved.name))
+                self._restore(server, archive, saved, schema, "--schema-only")
+            self._compare(server, archive, saved, schema)
+        seconds = time.monotonic() - started
+        return Copied(sum(saved.rows.values()), len(saved.rows), server.size(saved.name), round(seconds, 3))
+
+    def _restore(self, server: Server, archive: str, saved: SavedDatabase, into: str, *options: str) -> None:
+        argv = ("pg_restore", "-w", "--exit-on-error", "--no-tablespaces", *options, "-d", conninfo(into), archive)
+        left = None if self.deadline is None else max(self.deadline - time.monotonic(), 1.0)
+        result = server.shell.attempt(server.inside(*argv, changes=True, timeout=left))
+        if result.ok:
+            return
+        if result.code == TIMED_OUT and left is not None:
+            raise NoThrowawayError(f"restoring {saved.name} took longer than it may")
+        failure = server.failure(result, f"restoring {saved.name}")
+        if _LACKS.search(result.out + result.err) or result.code in (125, 137):
+            raise NoThrowawayError(failure.message, lines=failure.lines)
+        raise _unproved(saved, failure.message.partition(": ")[2] or failure.message, failure.lines)
+
+    def _compare(self, server: Server, archive: str, saved: SavedDatabase, schema: str) -> None:
+        counts = {table: rows.count for table, rows in server.row_counts(saved.name).items()}
+        if differing := differences(saved.rows, counts):
+            raise _unproved(saved, f"{differing[0]} after its restore", differing[1:])
+        if server.schema_digest(schema) == saved.schema_sha256:
+            return
+        dump = server.attempt(
+            server.inside("pg_dump", "-w", "--schema-only", database=schema), "reading the schema"
+        ).out
+        text = server.attempt(server.inside("pg_restore", "--schema-only", "-f", "-", archive), "reading the dump").out
+        changed = sorted(set(schema_entries(text)) ^ set(schema_entries(dump)))
+        objects = list(dict.fromkeys(entry.partition("\n")[0] for entry in changed))
+        raise _unproved(saved, "its schema is another one after its restore", objects)
+
+
+def differences(dumped: Mapping[str, int], restored: Mapping[str, int]) -> list[str]:
+    """What differs between the rows of each table, in words."""
+    found = []
+    for table in sorted(dumped.keys() | restored.keys()):
+        before, after = dumped.get(table), restored.get(table)
+        if before is None:
+            found.append(f"{table}, which was not dumped, is there")
+        elif after is None:
+            found.append(f"{table} is missing")
+        elif before != after:
+            found.append(f"{table} has {plural(after, 'row')} instead of {before}")
+    return found
+
+
+def _unproved(saved: SavedDatabase, why: str, lines: "list[str] | tuple[str, ...]") -> StepError:
+    more = [f"… and {len(lines) - MOST_TOLD} more"] if len(lines) > MOST_TOLD else []
+    return StepError(
+        f"the dump of {saved.name} does not bring it back: {why}",
+        "nothing was changed; look at the database, then try again: upgrader upgrade",
+        lines=[*lines[:MOST_TOLD], *more],
+    )
+
+
+def told(name: str, copied: Copied, *, full: bool) -> str:
+    """What a restore proved, in one line."""
+    how = "restored in full" if full else "restored without indexes, its schema beside it"
+    return (
+        f"{name}: {how} into a throw-away server, {plural(copied.rows, 'row')} in {plural(copied.tables, 'table')} "
+        f"as dumped, {duration(copied.seconds)}"
+    )
