@@ -17,12 +17,14 @@ _UNMISTAKABLE = regex(
     r"|^<[a-z][a-z0-9 _-]{2,}>$|^\[(generate|insert|your|replace|change)[^\]]*\]$",
     re.IGNORECASE,
 )
+_WORDS = ("change", "replace", "must", "openssl", "random", "insert", "generate", "<", "[")
 # In a secret's value, or in a URL: there nobody writes a sentence about you or me.
 _IN_SECRETS = regex(
     r"(?<![a-z])your[-_ ]?(?!s\b)[a-z0-9]|(?<![a-z])my[-_ ]?(secret|password|super|api)|placeholder"
     r"|^x{3,}$|(?<![a-z0-9])x{4,}(?![a-z0-9])|^\*{3,}$|encryption key with|^(todo|fixme|tbd)$|<[a-z][a-z0-9 _-]{2,}>",
     re.IGNORECASE,
 )
+_SECRET_WORDS = ("your", "my", "placeholder", "xxx", "***", "key with", "todo", "fixme", "tbd", "<")
 _WRAPPED = regex(r"[A-Za-z0-9+/]{40,}")
 _REST = regex(r"[A-Za-z][A-Za-z0-9]+")
 _URL = regex(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -35,7 +37,7 @@ def check_placeholders(scene: Scene) -> Iterator[Finding]:
             continue
         secret = _is_grave(scene, entry) and not scene.is_issued(entry.key)
         grave = (secret or bool(scene.required(entry.key))) and not scene.is_unneeded(entry.key)
-        likely = _UNMISTAKABLE.search(entry.value or "") or entry.key in scene.wanted
+        likely = _is_unmistakable(entry.value or "") or entry.key in scene.wanted
         likely = likely and not scene.is_issued(entry.key)
         yield scene.finding(
             "placeholder",
@@ -107,8 +109,18 @@ def _is_grave(scene: Scene, entry: Entry) -> bool:
 
 
 def _is_left(scene: Scene, entry: Entry, value: str, *, secret: bool) -> bool:
-    if _UNMISTAKABLE.search(value):
+    if _is_unmistakable(value):
         return True
-    if (secret or _URL.match(value)) and _IN_SECRETS.search(value):
+    if (secret or _URL.match(value)) and _says(value, _SECRET_WORDS) and _IN_SECRETS.search(value):
         return True
     return value in scene.shipped.get(entry.key, ()) and evidence.is_placeholder(value)
+
+
+def _is_unmistakable(value: str) -> bool:
+    return _says(value, _WORDS) and _UNMISTAKABLE.search(value) is not None
+
+
+def _says(value: str, words: tuple[str, ...]) -> bool:
+    """Whether one of the words occurs: a cheap question before a dear one."""
+    plain = value.lower()
+    return any(word in plain for word in words)
