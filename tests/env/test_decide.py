@@ -285,3 +285,22 @@ def test_ten_thousand_keys_are_decided_in_under_a_second() -> None:
     started = time.process_time()
     assert len(decide(Case(Document.parse(b""), example, example))) == 10_000
     assert time.process_time() - started < 1
+
+
+def test_a_carried_secret_must_have_the_length_that_is_demanded_now() -> None:
+    example = "# @renamed-from OLD_KEY\n# Exactly 32 characters.\nVAULT_KEY=\n"
+    fitting = one(example, live=f"OLD_KEY={'k' * 32}\n", previous="OLD_KEY=\n")
+    assert (fitting.decision, fitting.source) == ("carry", "OLD_KEY")
+    other = one(example, live="OLD_KEY=too-short\n", previous="OLD_KEY=\n")
+    assert (other.decision, other.source, other.value) == ("ask", "OLD_KEY", None)
+    assert "32" in other.evidence[-1]
+
+
+def test_ten_thousand_keys_with_new_names_are_no_slower() -> None:
+    old, new = (
+        b"".join(b"%s_SECRET_%d=same\n%s_SIZE_%d=value\n" % (name, n, name, n) for n in range(5_000))
+        for name in (b"OLD", b"NEW")
+    )
+    started = time.process_time()
+    assert len(decide(Case(Document.parse(old), Document.parse(new), Document.parse(old)))) == 10_000
+    assert time.process_time() - started < 3

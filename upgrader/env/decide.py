@@ -7,8 +7,9 @@ from upgrader.env import evidence
 from upgrader.env.case import BACKUPS, Case, Decision, Need, Verb
 from upgrader.env.document import Addition, Disabled, Document, Entry
 from upgrader.env.facts import Facts
+from upgrader.env.generate import fits
 from upgrader.env.identity import Identity, Past
-from upgrader.env.obtain import Answer, Wanted, obtain
+from upgrader.env.obtain import Answer, Wanted, length_demanded, obtain
 from upgrader.env.requirement import UNSAID, Requirement, demanded, requirement, said_in_prose
 
 __all__ = ["BACKUPS", "Case", "Decision", "Need", "Verb", "decide", "live_from"]
@@ -134,8 +135,13 @@ class _Decider:
         return past or self.identity.moved(entry, entry.value or "")
 
     def _from_past(self, each: Entry | Disabled, past: Past) -> Decision:
-        need: Need = "security" if self._secret(each) else "boot"
+        secret = self._secret(each)
+        need: Need = "security" if secret else "boot"
         verb: Verb = "carry" if past.sure and past.value else "ask"
+        length = length_demanded(self.facts, each) if secret else None
+        if verb == "carry" and length and not fits(past.value or "", length):
+            why = f"its value there has another length than the one it must have here: {length}"
+            return _decision(each, Answer("ask", (past.why, why), source=past.source), Requirement(need, ()))
         return _decision(each, Answer(verb, (past.why,), past.value, source=past.source), Requirement(need, ()))
 
     def _wanted(self, wanted: Wanted) -> Decision:

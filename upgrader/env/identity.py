@@ -75,7 +75,7 @@ class Identity:
 
     def moved(self, entry: Entry | Disabled, value: str) -> Past | None:
         """The key whose old default it takes over, while that key gets another one."""
-        if not evidence.is_telling(value) or evidence.is_placeholder(value):
+        if entry.key in self.facts.known or not evidence.is_telling(value) or evidence.is_placeholder(value):
             return None
         changed = self._changed.get(value, [])
         named = [name for name in changed[:_COMMON] if evidence.name_likeness(name, entry.key) >= 0.5]

@@ -114,7 +114,7 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     if reason := _forbidden(facts, identity, wanted):
         return Answer("ask", (reason,))
     generator = said.generate or facts.generator(key, wanted.value)
-    length = Length(said.exactly) if said.exactly else length_said(facts.prose(key))
+    length = length_demanded(facts, wanted.each)
     if not generator and facts.case.assume_generators:
         generator = _assumed(length)
     if not generator:
@@ -124,6 +124,12 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     if length and not said.generate and not generator_fits(generator, length):
         return Answer("ask", (f"its comment names a generator, and a length that does not go with it: {length}",))
     return Answer("generate", (), generator=generator)
+
+
+def length_demanded(facts: Facts, each: Entry | Disabled) -> Length | None:
+    """The length that an annotation, or the comment of a secret, demands."""
+    exactly = facts.said(each).exactly
+    return Length(exactly) if exactly else length_said(facts.prose(each.key))
 
 
 def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
