@@ -21,7 +21,9 @@ def test_plan_is_what_then_happens(app: Installation, tmp_path: Path) -> None:
     world = operator.world()
     file = tmp_path / "plan.json"
     plan = operator("plan", "--to", "v1.1.0", "--save", str(file), "--output", "json").json
-    assert json.loads(file.read_text()) == plan
+    saved = json.loads(file.read_text())
+    assert [step for step in saved["steps"] if step not in plan["steps"]] == []
+    assert saved == plan
     assert operator.runs() == []
     assert operator.world() == {**world, "refs": operator.world()["refs"]}, "a plan changes nothing"
     assert set(world["refs"]) <= set(operator.world()["refs"])  # type: ignore[call-overload]

@@ -7,20 +7,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import typer
-
 from upgrader.cli.crash import REDACTOR
-from upgrader.cli.env_host import Host, services_reading
+from upgrader.cli.env_answers import ask_for
+from upgrader.cli.env_host import Host
 from upgrader.cli.env_loose import Looked
 from upgrader.cli.say import out, tell
-from upgrader.env.checks.scene import Scene, quoted
+from upgrader.env.checks.scene import quoted
 from upgrader.env.decide import Decision
-from upgrader.env.generate import Length, fits
+from upgrader.env.readers import services_reading
 from upgrader.env.reconcile import block_redacted, lines_to_add, reconcile
 from upgrader.errors import ExitCode, RefusedError, UnfinishedError
 from upgrader.steps.base import Question
 from upgrader.tools.envfile import append_to
-from upgrader.ui.ask import Ask, asker
+from upgrader.ui.ask import asker
 
 _WRITES = frozenset({"copy", "generate", "carry"})
 
@@ -45,7 +44,7 @@ def fix(looked: Looked, host: Host | None, *, yes: bool) -> int:
         return int(ExitCode.FOUND)
     ask = asker(yes=yes)
     with _alone(host):
-        answers = _answers(looked.scene, asked, ask) if there else {}
+        answers = ask_for(looked.scene, asked, ask) if there else {}
         if not there and not decided:
             return int(ExitCode.FOUND)
         names = [*(each.key for each in decided), *answers]
@@ -69,36 +68,6 @@ def _without_person(looked: Looked, decided: Sequence[Decision], asked: Sequence
         out("\n".join(lines_to_add(asked)))
     if decided and not yes:
         tell("→ upgrader env-check --fix --yes appends what can be decided")
-
-
-def _answers(scene: Scene, asked: Sequence[Decision], ask: Ask) -> dict[str, str]:
-    answers: dict[str, str] = {}
-    for decision in asked:
-        tell(f"\n{decision.key}: {'; '.join(decision.evidence)}")
-        tell(f"  see {scene.example.path}:{decision.line}")
-        answers[decision.key] = _answer(scene, decision, ask)
-        REDACTOR.learn([answers[decision.key]])
-    return answers
-
-
-def _answer(scene: Scene, decision: Decision, ask: Ask) -> str:
-    """One value from a person, asked for until it has the length that is demanded."""
-    old = scene.live.get(decision.source) if decision.source else None
-    if old and ask(Question(decision.key, f"Is it the value of {decision.source}?", "")) == "y":
-        return old
-    exactly = scene.said(decision.key).exactly
-    while True:
-        value = ask.secret(decision.key, "") if scene.is_secret(decision.key) else _typed(decision.key)
-        if exactly is None or fits(value, Length(exactly)):
-            return value
-        tell(f"It must have exactly {exactly} characters.")
-
-
-def _typed(key: str) -> str:
-    try:
-        return str(typer.prompt(f"{key}", err=True)).strip()
-    except typer.Abort:
-        raise RefusedError(f"{key} was not given: nothing was changed", "run it in a terminal") from None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.model.app import Stack
 from upgrader.model.secret import secrets_in
+from upgrader.steps.env_plan import found_in
+from upgrader.steps.points import Points
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
 
@@ -99,6 +101,8 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         )
     example = Document.parse(example_data, _shown(stack.directory / path))
     previous = _previous(host, path)
+    found = found_in(Points(host.state.home), live)
+    REDACTOR.learn(secrets_in(found))
     case = Case(
         live=live,
         example=example,
@@ -107,6 +111,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         overlay=overlay_of(overlay or host.overlay),
         assume_generators=assume_generators,
         data_exists=True,
+        found=found,
         profiles=stack.profiles or None,
     )
     scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
@@ -222,13 +227,3 @@ def _shown(path: Path) -> str:
     """The path as one would type it here."""
     near = os.path.relpath(path)
     return str(path) if near.startswith("..") else near
-
-
-def services_reading(references: References, keys: Sequence[str], env_file: str) -> list[str]:
-    """The services that must be recreated for these keys to reach them."""
-    named = {each.service for each in references.references if each.name in keys and each.service}
-    for name, text in references.services.items():
-        takes_all = any(os.path.basename(path) == os.path.basename(env_file) for path in text.env_files)
-        if takes_all or any(key in text.environment and text.environment[key] is None for key in keys):
-            named.add(name)
-    return sorted(named)

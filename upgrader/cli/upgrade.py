@@ -86,7 +86,7 @@ upgrade.__doc__ = HELP
 def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = None) -> int:
     """Plan, ask, upgrade; returns the exit code. `saved` is what an earlier plan said."""
     from upgrader.cli import say
-    from upgrader.cli.agree import agree, agree_to_derived, guard
+    from upgrader.cli.agree import agree, agree_to_derived, answer_env, guard
     from upgrader.cli.target import refuse, upgrade_plan
     from upgrader.steps.base import Question
 
@@ -96,6 +96,9 @@ def perform(desk: "Desk", options: "Options", saved: Mapping[str, str] | None = 
         guard(desk)
         with say.looking(desk) as tick:
             made, options = upgrade_plan(desk, options, tick)
+        if answer_env(desk, made):
+            with say.looking(desk) as tick:
+                made, options = upgrade_plan(desk, options, tick)
         refuse_stale(saved or {}, made.fingerprint)
         if made.refusals:
             say.plan(desk, made)

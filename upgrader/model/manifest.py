@@ -91,6 +91,8 @@ class RestorePoint:
     """The services that ran when it was taken and were not unwell: health is expected of them again."""
     started: tuple[str, ...] = ()
     """All that ran, unwell ones too: going back starts them again."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """By key: a salted digest of each value in the env file that its data cannot be read without."""
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from upgrader.model.events import Facts
 from upgrader.model.manifest import Pin, RestorePoint, SavedDatabase, SavedFile
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.fingerprints import fingerprints
 from upgrader.steps.points import Points, every_file, measure, save
 from upgrader.steps.swap import serves
 from upgrader.steps.way import ledger_digest
@@ -64,6 +65,7 @@ class Backup(StepModel):
             pins=tuple(self._pins(ctx)),
             databases=tuple(self._database(ctx, root, spec) for spec in ctx.app.databases.values()),
             env_file=ctx.app.stack.env_file,
+            fingerprints=fingerprints(ctx.world),
             running=tuple(sorted({c.service for c in ctx.world.containers if serves(c)})),
             started=tuple(sorted({c.service for c in ctx.world.containers if c.running and not c.oneoff})),
         )

@@ -9,6 +9,7 @@ from upgrader.model.events import Facts
 from upgrader.model.manifest import SavedDatabase
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.fingerprints import foreign_keys
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way, ledger_digest
 from upgrader.tools.postgres import Server, name_for
@@ -120,6 +121,10 @@ class DatabaseStage(StepModel):
                 if isinstance(way, Refused):
                     return way
                 ways[spec.id] = way
+        if {"dump", "copy", "aside"} & set(ways.values()) and not Way(ctx).healing:
+            foreign = foreign_keys(ctx, Way(ctx).point.fingerprints)
+            if foreign is not None:
+                return foreign
         words = "; ".join(f"{ctx.app.databases[name].service}: {WAYS[way]}" for name, way in ways.items())
         if not {"dump", "carry"} & set(ways.values()):
             return Satisfied(words or "the app has no database", {"ways": ways})

@@ -17,6 +17,7 @@ from upgrader.env.readers import services_reading
 from upgrader.env.reconcile import Reconciliation, reconcile
 from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError
+from upgrader.model.secret import secrets_in
 from upgrader.steps.points import Points, of_env_file
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ def make_env_plan(world: "World") -> EnvPlan | None:
         previous=_previous(world),
         compose=references,
         previous_compose=_references(world, world.origin, new=False),
-        overlay=_overlay(world),
+        overlay=overlay_for(world),
         data_exists=True,
-        found=_found(world, live),
+        found=found_in(Points(world.app.home), live),
     )
     decisions = tuple(decide(case))
     label = f"{datetime.now(UTC).date().isoformat()} for {world.target_name}"
     answers = world.scratch.answers
+    world.shell.redactor.learn(secrets_in(case.found))
     result = reconcile(world.env_bytes, decisions, run_label=label, path=live.path, answers=answers)
     world.shell.redactor.learn(result.secrets)
     return EnvPlan(case, decisions, result)
@@ -116,7 +118,7 @@ def _text(world: "World", commit: str, name: str) -> bytes | None:
         return None
 
 
-def _overlay(world: "World") -> Overlay | None:
+def overlay_for(world: "World") -> Overlay | None:
     """The overlay that ships with upgrader or, by a path from the app's directory, with the app itself."""
     named = world.app.stack.overlay
     if not named:
@@ -129,22 +131,20 @@ def _overlay(world: "World") -> Overlay | None:
     return overlay if overlay.speaks_of(beside) else None
 
 
-def _found(world: "World", live: Document) -> Mapping[str, str]:
-    """Values of keys that the live file lacks and an older restore point has; the newest one's."""
+def found_in(points: Points, live: Document) -> Mapping[str, str]:
+    """Values of keys that the live file lacks and an older restore point has; the newest one's. They are secret."""
     found: dict[str, str] = {}
-    for data in _older(world):
+    for data in _env_files(points):
         try:
             values = Document.parse(data, live.path).values()
         except EnvSyntaxError:
             continue
         found.update({key: value for key, value in values.items() if value and key not in live and key not in found})
-    world.shell.redactor.learn(found.values())
     return found
 
 
-def _older(world: "World") -> Iterator[bytes]:
+def _env_files(points: Points) -> Iterator[bytes]:
     """The env files in restore points, newest first; one that cannot be read is no reason to stop."""
-    points = Points(world.app.home)
     for point_id in reversed(points.ids()):
         try:
             data = of_env_file(points, point_id)

@@ -67,7 +67,7 @@ class EnvRestore(StepModel):
             return Satisfied("it is as it was")
         if now == saved:
             return Satisfied("it is as it was", {"sha256": digest(now), "size": len(now)})
-        if _all_ours(ctx, saved):
+        if all_ours(ctx, saved):
             return Needed("take back what was appended" if now.startswith(saved) else "as it was", {"size": len(now)})
         if lacking := _lacking(ctx, saved):
             return Needed(f"it was edited since: kept, {', '.join(lacking)} appended again", {"size": len(now)})
@@ -78,7 +78,7 @@ class EnvRestore(StepModel):
         assert saved is not None  # noqa: S101 - check would have been satisfied
         if not ctx.world.env_path.exists():
             ctx.world.env_path.touch(mode=0o600)
-        if not _all_ours(ctx, saved):
+        if not all_ours(ctx, saved):
             lines = b"\n".join(_lacking(ctx, saved).values()) + b"\n"
             saved = now + (b"" if now.endswith(b"\n") or not now else b"\n") + lines
         replace_exactly(ctx.world.env_path, now, saved)
@@ -92,7 +92,7 @@ def _lacking(ctx: Context, saved: bytes) -> dict[str, bytes]:
     return {entry.key: saved[entry.start : entry.end].rstrip(b"\r\n") for entry in entries if entry.key not in now}
 
 
-def _all_ours(ctx: Context, saved: bytes) -> bool:
+def all_ours(ctx: Context, saved: bytes) -> bool:
     """Whether nobody but our own runs has written the env file since the restore point was made."""
     now, runs = ctx.world.env_bytes, [run for run in ctx.past() if run.id != ctx.run.id]
     began = next((index for index, run in enumerate(runs) if run.id == Way(ctx).point.run), None)

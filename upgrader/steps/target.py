@@ -9,6 +9,9 @@ from upgrader.model.verdict import Refused
 from upgrader.steps.base import Context
 from upgrader.tools.compose_model import Model
 
+ONLY_YOU = "that only you know"
+"""In the refusal that a person can answer."""
+
 _PUSH = re.compile(
     r"drizzle-kit(@\S+)?\s+push|prisma(@\S+)?\s+(--?\S+\s+)*(db\s+push|migrate\s+(dev|reset))|sequelize.*sync.*force|typeorm\s+schema:sync"
     r"|mikro-orm\s+schema:(update|fresh)|atlas\s+schema\s+apply|doctrine:schema:update|sqlx\s+database\s+(reset|drop)"
@@ -99,7 +102,7 @@ def _env(ctx: Context) -> Iterator[Refused]:
     wanted = ", ".join(decision.key for decision in asked)
     lines = tuple(lines_to_add(asked))
     yield Refused(
-        f"{ctx.world.target_name} needs a value that only you know: {wanted} ({ctx.world.example_path}:{first.line})",
+        f"{ctx.world.target_name} needs a value {ONLY_YOU}: {wanted} ({ctx.world.example_path}:{first.line})",
         f"echo '{first.key}=…' >> {ctx.world.env_path}  # with its value, then run again",
         lines,
     )

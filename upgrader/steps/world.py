@@ -44,6 +44,8 @@ class Scratch:
         """What Compose files say of variables, by their commit: they do not change any more."""
         self.answers: dict[str, str] = {}
         """Values for the env file that a person gave to this process; they are written nowhere else."""
+        self.env_plan: EnvPlan | None = None
+        """The last one that was made."""
 
     @property
     def path(self) -> Path:
@@ -242,7 +244,8 @@ class World:
     @cached_property
     def env_plan(self) -> EnvPlan | None:
         """The env file as the target wants it; None when there is no example, or no env file and nothing to read it."""
-        return make_env_plan(self)
+        self.scratch.env_plan = make_env_plan(self)
+        return self.scratch.env_plan
 
     def show(self, path: str) -> str:
         """The command that shows a file of the target, as git names it."""
