@@ -59,9 +59,9 @@ def _unresolved(scene: Scene) -> Iterator[Finding]:
                 if not name or name in above or name in _GIVEN:
                     continue
                 below = name in scene.live
-                # behind the $ of a password stands the rest of the password: never told, unless it is a key
+                # behind the $ of a password stands the rest of the password: only the names of keys are told
                 sensitive = scene.is_secret(entry.key) or ("://" in template and "@" in template)
-                shown = f"${{{name}}}" if below or not sensitive else "what follows a $ in it"
+                shown = f"${{{name}}}" if below or name in scene.known else "what follows a $ in it"
                 yield scene.finding(
                     "unresolved-reference",
                     "error" if sensitive and found["bare"] else "warning",
