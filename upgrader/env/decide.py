@@ -96,15 +96,17 @@ class _Decider:
     def _with_siblings(self, found: list[Decision]) -> list[Decision]:
         """The settings of a new service come together: with its address, the plain ones beside it."""
         families = {
-            (each.key.partition("_")[0], self.facts.run(each.key))
+            (each.key.partition("_")[0], self.facts.around(each.key).block)
             for each in found
             if each.decision == "copy" and each.value and self.facts.is_new(each.value)
         }
         return [self._sibling(each) if self._is_sibling(each, families) else each for each in found]
 
-    def _is_sibling(self, decision: Decision, families: set[tuple[str, tuple[str, ...]]]) -> bool:
+    def _is_sibling(self, decision: Decision, families: set[tuple[str, int]]) -> bool:
         key, value = decision.key, self.facts.example.get(decision.key)
-        family = (key.partition("_")[0], self.facts.run(key))
+        family = (key.partition("_")[0], self.facts.around(key).block)
+        if self.facts.is_own_name(key):
+            return False
         plain = decision.decision == "skip" and decision.evidence[:1] == (UNSAID,)
         return plain and family in families and bool(value) and key not in self.facts.known
 

@@ -58,7 +58,7 @@ _DATASTORE_IMAGE = regex(
 _STORE_VARIABLE = regex(r"(PASS|PASSWORD|PASSWD|SECRET_KEY|ROOT_PASSWORD|DEFAULT_PASS|AUTH)(_FILE)?$", re.IGNORECASE)
 _SELECTOR = regex(r"(_|^)(MODE|DRIVER|ENGINE|ADAPTER|BACKEND|CLIENT|PROVIDER|STRATEGY|DIALECT|VENDOR)$", re.IGNORECASE)
 _ADDRESS_NAME = regex(
-    r"(^|_)(DOMAIN|FQDN|HOSTNAME|ORIGINS?|SITE_(ADDRESS|URL)|BASE_URL|PUBLIC_URL|APP_URL|EXTERNAL_URL|WEB_URL|FRONTEND_URL|ISSUER"
+    r"(^|_)(DOMAIN|FQDN|HOSTNAME|SERVER_NAME|VIRTUAL_HOST|PUBLIC_HOST|ORIGINS?|SITE_(ADDRESS|URL)|BASE_URL|PUBLIC_URL|APP_URL|EXTERNAL_URL|WEB_URL|FRONTEND_URL|ISSUER"
     r"|SCHEME|PROTOCOL|E?MAIL(_(ADDRESS|FROM))?)$",
     re.IGNORECASE,
 )
@@ -178,6 +178,12 @@ def is_own_address(key: str, value: str) -> bool:
 
 def is_local_address(value: str) -> bool:
     return bool(_LOCAL_ADDRESS.search(value))
+
+
+def major(version: str) -> str:
+    """The first number of a version."""
+    found = re.search(r"\d+", version)
+    return found[0] if found else version
 
 
 def is_version(key: str) -> bool:

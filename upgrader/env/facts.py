@@ -147,9 +147,14 @@ class Facts(Variables):
 
     def is_external(self, key: str, *, generator: bool) -> bool:
         """Whether another system issues the value; the app's own name may sound like one."""
+        return is_external(
+            key.strip("_")[len(_first_word(key)) :] if self.is_own_name(key) else key, generator=generator
+        )
+
+    def is_own_name(self, key: str) -> bool:
+        """Whether a key begins with the app's own name."""
         first = _first_word(key)
-        own = first in self._own_names and len(key) > len(first)
-        return is_external(key.strip("_")[len(first) :] if own else key, generator=generator)
+        return first in self._own_names and len(key) > len(first)
 
     def effective(self, key: str) -> str | None:
         """What the app would see for a key: the live value, else Compose's default, else the example's value."""

@@ -73,6 +73,17 @@ class Identity:
         why = f"the installed version's Compose files have a value of their own for it ({place})"
         return Past(why, COMPOSE_FILES, values.pop())
 
+    def leap(self, key: str, value: str) -> str | None:
+        """Whether the example's version of a database's image is another major one than the one that has run."""
+        for reference in self.facts.references(key):
+            service = self.facts.compose.services.get(reference.service)
+            if reference.section != "image" or not service or not evidence.is_datastore_image(service.image):
+                continue
+            ran = {each.value for each in self._before(key) if each.place == ("image",) and each.value}
+            if any(evidence.major(old) != evidence.major(value) for old in ran if old):
+                return f"{reference.service} has run another major version, whose data the new one may not read"
+        return None
+
     def moved(self, entry: Entry | Disabled, value: str) -> Past | None:
         """The key whose old default it takes over, while that key gets another one."""
         if entry.key in self.facts.known or not evidence.is_telling(value) or evidence.is_placeholder(value):

@@ -45,6 +45,8 @@ def obtain(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     """The strongest source first: what the vendor says, what the installation has, then the example."""
     if wanted.requirement.choice:
         return Answer("ask")
+    if leap := identity.leap(wanted.key, wanted.value):
+        return Answer("ask", (leap,))
     return (
         _as_annotated(facts, wanted)
         or _had_before(identity, wanted)
@@ -190,7 +192,9 @@ def _plain(facts: Facts, wanted: Wanted) -> Answer:
 
 
 def _is_mount(facts: Facts, key: str) -> bool:
-    return facts.before is None and any(each.section == "volumes" for each in facts.references(key))
+    """Whether data lies at a path that the key names, and has lain elsewhere for all that the files tell."""
+    mounted = any(each.section == "volumes" for each in facts.references(key))
+    return mounted and (facts.before is None or any(each.section == "volumes" for each in facts.references_before(key)))
 
 
 def _is_identity(facts: Facts, key: str) -> bool:

@@ -14,13 +14,15 @@ _FRAMED = regex(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """`own` stands directly above the key or behind it. `run` heads the unbroken run of lines in which the key is a
-    later one; `apart` is the comment above it with a blank line between. `section` is the nearest heading's text.
+    later one; `apart` is the comment above it with a blank line between. `section` is the nearest heading's text. Keys on lines that follow each other
+    directly have the same `block`.
     """
 
     own: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
     section: tuple[str, ...] = ()
+    block: int = 0
 
 
 def surroundings(document: Document) -> Mapping[str, Surroundings]:
@@ -56,6 +58,7 @@ class _Reader:
         self._section: tuple[str, ...] = ()
         self._before = "blank"  # the kind of the line above
         self._last = ""
+        self._blocks = 0
 
     def comment(self, text: str) -> None:
         if self._before not in ("comment", "rule"):
@@ -85,6 +88,7 @@ class _Reader:
 
     def key(self, key: str, inline: str, *, active: bool) -> None:
         behind = (inline,) if inline else ()
+        self._blocks += self._before != "key"
         own: tuple[str, ...] = ()
         run: tuple[str, ...] = ()
         apart: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ class _Reader:
             case _:
                 self._head = ()
         if active or key not in self._active:
-            self.found[key] = Surroundings((*own, *behind), run, apart, self._section)
+            self.found[key] = Surroundings((*own, *behind), run, apart, self._section, self._blocks)
         if active:
             self._active.add(key)
         self._before, self._last, self._block = "key", key, []
