@@ -14,8 +14,8 @@ _FRAMED = regex(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """`own` stands directly above the key or behind it. `run` heads the unbroken run of lines in which the key is a
-    later one; `apart` is the comment above it with a blank line between. `section` is the nearest heading's text. Keys on lines that follow each other
-    directly have the same `block`.
+    later one; `apart` is the comment above it with a blank line between. `section` is the nearest heading's text. Keys
+    on lines that follow each other directly have the same `block`.
     """
 
     own: tuple[str, ...] = ()
