@@ -36,4 +36,5 @@ lint: .venv/ready
 	@$(pip) install --requirement .ci/requirements.lock
 	@$(pip) install --no-deps --no-build-isolation --editable .
 	@$(pip) check >/dev/null
+	@.venv/bin/python -m compileall -q upgrader
 	@touch $@

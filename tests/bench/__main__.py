@@ -2,12 +2,13 @@
 
 `downtime`: how long a client that polls twenty times a second gets no answer while ledgerly is upgraded with a migration of
 15 s; theirs is `git pull && docker compose up -d --build`. `overhead`: of an upgrade with a build of 20 s and that migration,
-the time that upgrader spends by itself; theirs is the whole. `rollback`: back to the old version and its data, 250 MB of it,
+the time that upgrader spends by itself; theirs is the whole. `rollback`: back to the old version and its data, 1 GB of it,
 after an upgrade that stopped the writers; theirs is the documented way: restore the backup, check out, `up -d --build`.
 `rollback-dump`: the same after an upgrade that let the old version serve, as a client sees it. `startup-version`, `startup-status`: medians;
 theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 1 GB; theirs is the same with 20 MB.
+`env-check`: a check of 60 keys from start to end; theirs is `python -c pass`. `env-check-10000`: the same of 10 000 keys.
 
-Each says below the table what its figures contain. A Docker engine is needed for all but the two of start-up.
+Each says below the table what its figures contain. A Docker engine is needed for all but start-up and env-check.
 """
 
 import argparse
@@ -15,13 +16,15 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import downtime, memory, overhead, rollback, startup
+from tests.bench import downtime, envfiles, memory, overhead, rollback, startup
 from tests.bench.measurement import Measurement, table, write
 from upgrader.errors import UpgraderError
 
 MEASURES: Mapping[str, Callable[[], Measurement]] = {
     "startup-version": startup.version,
     "startup-status": startup.status,
+    "env-check": envfiles.start,
+    "env-check-10000": envfiles.many,
     "downtime": downtime.measure,
     "overhead": overhead.measure,
     "rollback": rollback.measure,
