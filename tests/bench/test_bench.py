@@ -54,6 +54,8 @@ def test_every_promise_has_a_measure() -> None:
         "rollback-dump",
         "startup-version",
         "startup-status",
+        "env-check",
+        "env-check-10000",
         "memory",
     }
 

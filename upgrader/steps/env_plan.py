@@ -59,6 +59,7 @@ def make_env_plan(world: "World") -> EnvPlan | None:
         overlay=overlay_for(world),
         data_exists=True,
         found=found_in(Points(world.app.home), live),
+        profiles=world.app.stack.profiles or None,
     )
     decisions = tuple(decide(case))
     label = f"{datetime.now(UTC).date().isoformat()} for {world.target_name}"
