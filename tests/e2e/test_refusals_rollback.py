@@ -60,7 +60,7 @@ def flip(path: Path) -> None:
     ("damage", "what"),
     [(cut, "it has .* bytes instead of"), (flip, "other bytes than were saved"), (Path.unlink, "is missing")],
 )
-@pytest.mark.parametrize("file", ["databases/*.dump", "files/.env"])
+@pytest.mark.parametrize("file", ["databases/*.dump/toc.dat", "files/.env"])
 def test_a_restore_point_with_a_bad_file(
     upgraded: Installation, point: Path, damage: Callable[[Path], None], what: str, file: str
 ) -> None:

@@ -1,7 +1,8 @@
 """Dumps, proofs and restores against real servers."""
 
-import hashlib
+import contextlib
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.tools.postgres_world import RICH, ROWS, another_process, eventually
 from upgrader.errors import RefusedError, StepError
 from upgrader.tools.postgres import DumpResult, RowCount, Server, name_for
+from upgrader.tools.postgres_archives import measure
 
 pytest_plugins = ["tests.fixtures.postgres"]
 pytestmark = pytest.mark.docker
@@ -32,7 +34,7 @@ def test_a_dump_restored_is_the_same_database(either: Server, make: Make, tmp_pa
     )
     dump = either.dump(app, tmp_path / "app.dump")
     into = name_for(app, either.run, "new")
-    either.verify(dump.path, dump.sha256, dump.size)
+    either.verify(dump.path, dump.members)
     either.restore(dump.path, into, like=app)
 
     assert {name: rows.count for name, rows in dump.rows.items()} == ROWS == counts(either, into)
@@ -49,7 +51,9 @@ def test_a_dump_restored_is_the_same_database(either: Server, make: Make, tmp_pa
     assert either.query("SELECT nextval('public.invoices');", into) == [["5001"]]
     assert either.query("SELECT has_table_privilege('reporter', 'public.people', 'select');", into) == [["t"]]
     assert either.query("SHOW search_path;", into) == [['"$user", "Back Office", public']]
-    assert (dump.path.stat().st_mode & 0o777, list(tmp_path.iterdir())) == (0o600, [dump.path])
+    assert list(tmp_path.iterdir()) == [dump.path]
+    assert (dump.path.stat().st_mode & 0o777, dump.how) == (0o700, f"in parallel by {os.cpu_count()}, zstd")
+    assert {path.stat().st_mode & 0o777 for path in dump.path.iterdir()} == {0o600}
     assert either.shell.run(either.inside("ls", "/tmp")).out == ""  # nothing of ours left in the container
 
 
@@ -86,53 +90,104 @@ def test_a_dump_counts_the_rows_of_its_own_moment(server: Server, make: Make, tm
     assert counts(server, app)["public.t"] > rows["public.t"]
 
 
+@contextlib.contextmanager
+def origin(server: Server) -> Iterator[str]:
+    """A database with a bit of everything, not to be written to."""
+    database = f"archive{uuid.uuid4().hex[:6]}"
+    server.execute(f"CREATE DATABASE {database};")
+    server.execute(RICH, database)
+    yield database
+    server.execute(f"DROP DATABASE {database};")
+
+
 @pytest.fixture(scope="module")
 def archive(postgres17: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DumpResult]:
-    """The archive of a database with a bit of everything, not to be written to."""
-    database = f"archive{uuid.uuid4().hex[:6]}"
-    postgres17.execute(f"CREATE DATABASE {database};")
-    postgres17.execute(RICH, database)
-    yield postgres17.dump(database, tmp_path_factory.mktemp("archive") / "app.dump")
-    postgres17.execute(f"DROP DATABASE {database};")
+    """The archive of such a database: a directory."""
+    with origin(postgres17) as database:
+        yield postgres17.dump(database, tmp_path_factory.mktemp("archive") / "app.dump")
 
 
-@pytest.mark.parametrize(
-    "damage", ["empty", "half", "minus 1", "flip early", "flip middle", "flip late", "longer", "gone"]
-)
-def test_a_damaged_archive_is_refused(server: Server, archive: DumpResult, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "app.dump"
-    data = bytearray(archive.path.read_bytes())
+@pytest.fixture(scope="module")
+def streamed(by_socket: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DumpResult]:
+    """The archive of such a database, of a server that only its own container reaches: one file."""
+    with origin(by_socket) as database:
+        yield by_socket.dump(database, tmp_path_factory.mktemp("streamed") / "app.dump")
+
+
+DAMAGE = ["empty", "half", "minus 1", "flip early", "flip middle", "flip late", "longer", "gone", "another beside it"]
+
+
+def damaged(archive: DumpResult, to: Path, damage: str, name: str) -> Path:
+    """A copy of the archive with one member (or the file that it is) damaged."""
+    (shutil.copytree if archive.path.is_dir() else shutil.copyfile)(archive.path, to)
+    path = to / name if name else to
+    data = bytearray(path.read_bytes())
     where = {"flip early": 40, "flip middle": len(data) // 2, "flip late": len(data) - 9}.get(damage)
     if where is not None:
         data[where] ^= 4
     keep = {"empty": 0, "half": len(data) // 2, "minus 1": len(data) - 1}.get(damage, len(data))
-    if damage != "gone":
-        path.write_bytes(data[:keep] + (b"x" if damage == "longer" else b""))
+    path.write_bytes(data[:keep] + (b"x" if damage == "longer" else b""))
+    if damage == "gone":
+        path.unlink()
+    if damage == "another beside it":
+        path.with_suffix(".again").write_bytes(b"x")
+    return path
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("which", ["toc.dat", "data"])
+def test_a_damaged_member_is_refused(
+    server: Server, archive: DumpResult, tmp_path: Path, damage: str, which: str
+) -> None:
+    name = which if which == "toc.dat" else max(archive.members, key=lambda member: member.size).name
+    path = damaged(archive, tmp_path / "app.dump", damage, name)
     with pytest.raises(RefusedError) as refused:
-        server.verify(path, archive.sha256, archive.size)
-    word = "gone" if damage == "gone" else "truncated" if keep < len(data) else "damaged"
+        server.verify(tmp_path / "app.dump", archive.members)
+    word = "truncated" if damage in ("empty", "half", "minus 1") else "gone" if damage == "gone" else "damaged"
     assert word in refused.value.message
-    assert str(path) in refused.value.message
+    assert str(path if damage not in ("gone", "another beside it") else path.parent) in refused.value.message
+
+
+@pytest.mark.parametrize("damage", [one for one in DAMAGE if one != "another beside it"])
+def test_a_damaged_stream_is_refused(server: Server, streamed: DumpResult, tmp_path: Path, damage: str) -> None:
+    path = damaged(streamed, tmp_path / "app.dump", damage, "")
+    with pytest.raises(RefusedError, match=f"{path} is (truncated|damaged|gone)"):
+        server.verify(path, streamed.members)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_an_archive_with_a_fitting_checksum_is_still_read_to_its_end(
-    server: Server, archive: DumpResult, tmp_path: Path, share: float
+def test_a_stream_with_a_fitting_checksum_is_still_read_to_its_end(
+    server: Server, streamed: DumpResult, tmp_path: Path, share: float
 ) -> None:
     path = tmp_path / "app.dump"
-    cut = archive.path.read_bytes()[: int(archive.size * share)]
-    path.write_bytes(cut)
+    path.write_bytes(streamed.path.read_bytes()[: int(streamed.size * share)])
     with pytest.raises(RefusedError, match=r"is damaged: .+"):
-        server.verify(path, hashlib.sha256(cut).hexdigest(), len(cut))
+        server.verify(path, measure(path))
 
 
-def test_a_truncated_archive_restores_nothing(server: Server, make: Make, archive: DumpResult, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["empty", "half", "gone"])
+def test_members_with_fitting_checksums_are_still_decoded(
+    either: Server, make: Make, tmp_path: Path, damage: str
+) -> None:
+    app = make(either, "CREATE TABLE t AS SELECT gen_random_uuid() AS u FROM generate_series(1, 9000);")
+    dump = either.dump(app, tmp_path / "whole.dump")
+    name = max(dump.members, key=lambda member: member.size).name
+    damaged(dump, tmp_path / "app.dump", damage, name)
+    with pytest.raises(RefusedError, match=r"is damaged: .+"):
+        either.verify(tmp_path / "app.dump", measure(tmp_path / "app.dump"))
+
+
+@pytest.mark.parametrize("which", ["archive", "streamed"])
+def test_a_truncated_archive_restores_nothing(
+    server: Server, make: Make, tmp_path: Path, which: str, request: pytest.FixtureRequest
+) -> None:
+    archive: DumpResult = request.getfixturevalue(which)
     app = make(server)
-    path = tmp_path / "app.dump"
-    path.write_bytes(archive.path.read_bytes()[:-2000])
+    name = max(archive.members, key=lambda member: member.size).name
+    damaged(archive, tmp_path / "app.dump", "half", name)
     into = name_for(app, server.run, "new")
     with pytest.raises(StepError, match=f"restoring {into}"):
-        server.restore(path, into, like=app)
+        server.restore(tmp_path / "app.dump", into, like=app)
     assert [name for name in server.databases() if name.startswith(app)] == [app]
     assert server.shell.run(server.inside("ls", "/tmp")).out == ""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ class SavedDatabase:
     user: str
     server_version: str
     method: str
-    """`dump` (a custom-format archive), or `aside` (the database itself, under the name in `aside`)."""
+    """`dump` (the `archive`), or `aside` (the database itself, under the name in `aside`)."""
     files: tuple[SavedFile, ...] = ()
+    archive: str = ""
+    """What pg_restore reads, in the restore point: a directory of `files`, or one of them."""
     aside: str = ""
     oid: int = 0
     schema_sha256: str = ""
@@ -53,6 +55,7 @@ class SavedDatabase:
     size: int = 0
     seconds: float = 0.0
     taken_at: str = ""
+    """The moment that it shows, by the server's clock."""
     proved: Proved | None = None
 
 
@@ -93,6 +96,10 @@ class RestorePoint:
     """All that ran, unwell ones too: going back starts them again."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """By key: a salted digest of each value in the env file that its data cannot be read without."""
+    apart: float = 0.0
+    """Seconds between the moments of the first and the last of its databases."""
+    consistent: bool = False
+    """Whether the writers stood still meanwhile: then its databases fit each other, however far apart."""
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
@@ -115,4 +122,6 @@ class RestorePoint:
 def _database(item: Mapping[str, Any]) -> SavedDatabase:
     proved = Proved(**item["proved"]) if item.get("proved") else None
     files = tuple(SavedFile(**file) for file in item["files"])
-    return SavedDatabase(**{**item, "files": files, "proved": proved})
+    # format 1: one file, and it came first
+    archive = item.get("archive", files[0].path if item["method"] == "dump" and files else "")
+    return SavedDatabase(**{**item, "files": files, "proved": proved, "archive": archive})

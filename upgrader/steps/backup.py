@@ -2,13 +2,18 @@
 
 import json
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from upgrader import __version__
 from upgrader.model.app import DatabaseSpec
-from upgrader.model.duration import size
+from upgrader.model.duration import duration, plural, size
 from upgrader.model.events import Facts
 from upgrader.model.manifest import Pin, RestorePoint, SavedDatabase, SavedFile
 from upgrader.model.verdict import Needed, Satisfied, Verdict
@@ -17,20 +22,26 @@ from upgrader.steps.fingerprints import fingerprints
 from upgrader.steps.points import Points, every_file, measure, save
 from upgrader.steps.swap import serves
 from upgrader.steps.way import ledger_digest
-from upgrader.tools.postgres import Server, name_for
+from upgrader.tools.docker_pause import paused
+from upgrader.tools.postgres import Pace, Server, Snapshot, name_for
 
 
 class Backup(StepModel):
     """Make the run's restore point.
 
     `databases`: `dump` saves each database as an archive, read back in full; `aside` only notes where the database
-    will be kept in its server, for a rollback that renames it instead of overwriting it.
+    will be kept in its server, for a rollback that renames it instead of overwriting it. `consistent`: the writers
+    stand still for the moment in which all databases are fixed. `jobs`: connections at once, 0 for as many as there are
+    cores; `nice`: how far the programs that compress stand back, 0 to 19.
     """
 
     alters: ClassVar[bool] = False
 
     uses: Literal["backup"]
     databases: Literal["dump", "aside"] = "dump"
+    consistent: bool = False
+    jobs: int = Field(0, ge=0, le=64)
+    nice: int = Field(10, ge=0, le=19)
 
     def describe(self) -> str:
         return "Make a restore point" if self.databases == "dump" else "Note the present state, to be able to return"
@@ -47,6 +58,7 @@ class Backup(StepModel):
         if points.exists(ctx.run.id):
             return _facts(points.load(ctx.run.id))
         root = points.begin(ctx.run.id)
+        databases = self._databases(ctx, root)
         head = ctx.world.git.head()
         patch = ctx.world.git.local_patch() if ctx.world.git.local_edits() else b""
         point = RestorePoint(
@@ -63,7 +75,9 @@ class Backup(StepModel):
             patch=save(root, "local.patch", patch) if patch else None,
             model=self._model(ctx, root),
             pins=tuple(self._pins(ctx)),
-            databases=tuple(self._database(ctx, root, spec) for spec in ctx.app.databases.values()),
+            databases=databases,
+            apart=_apart(databases),
+            consistent=self.consistent and self.databases == "dump",
             env_file=ctx.app.stack.env_file,
             fingerprints=fingerprints(ctx.world),
             running=tuple(sorted({c.service for c in ctx.world.containers if serves(c)})),
@@ -92,36 +106,68 @@ class Backup(StepModel):
         digests = ctx.world.docker.image_digests(pin.image_id for pin in seen.values())
         return [replace(pin, digests=digests.get(pin.image_id, ())) for pin in seen.values()]
 
-    def _database(self, ctx: Context, root: Path, spec: DatabaseSpec) -> SavedDatabase:
+    def _databases(self, ctx: Context, root: Path) -> tuple[SavedDatabase, ...]:
+        specs = ctx.app.databases.values()
+        if self.databases == "aside":
+            return tuple(self._aside(ctx, spec) for spec in specs)
+        for server in {spec.service: ctx.world.server(spec) for spec in specs}.values():
+            server.end_leftovers()
+        with ExitStack() as stack:
+            moments = self._moments(ctx, stack)
+            return tuple(self._dump(ctx, root, spec, moments[spec.id]) for spec in specs)
+
+    def _moments(self, ctx: Context, stack: ExitStack) -> dict[str, Snapshot]:
+        """All databases are fixed at once, then dumped one after the other."""
+        specs, sessions = ctx.app.databases.values(), {}
+        for spec in specs:
+            sessions[spec.id] = stack.enter_context(ctx.world.server(spec).holding(ctx.world.database(spec)))
+        if not self.consistent:
+            return {name: session.take() for name, session in sessions.items()}
+        writers = [container for container in ctx.world.writers() if container.state == "running"]
+        started = time.monotonic()
+        with paused(ctx.shell, [writer.id for writer in writers]):
+            settled = [ctx.world.server(spec).settle() for spec in specs]
+            moments = {name: session.take() for name, session in sessions.items()}
+        names = ", ".join(sorted({writer.service for writer in writers})) or "nobody"
+        ctx.say(f"{names} stood still for {duration(time.monotonic() - started)}")
+        if not all(settled):
+            ctx.say("a statement that was under way went on meanwhile")
+        return moments
+
+    def _aside(self, ctx: Context, spec: DatabaseSpec) -> SavedDatabase:
         server, name = ctx.world.server(spec), ctx.world.database(spec)
         with ctx.world.looks.looking():
-            common = self._known(ctx, spec, server)
-            if self.databases == "aside":
-                counts = server.row_counts(name)
-                return SavedDatabase(
-                    **common,
-                    method="aside",
-                    aside=name_for(name, ctx.run.id, "aside"),
-                    schema_sha256=ctx.world.schema_digest(spec),
-                    rows={table: count.count for table, count in counts.items()},
-                    size=server.size(name),
-                )
-        ctx.say(f"dumping {name} ({size(server.size(name))})")
-        started = time.monotonic()
-        archive = root / "databases" / f"{spec.id}.dump"
-        dump = server.dump(name, archive)
-        server.verify(archive, dump.sha256, dump.size)
-        ctx.say(f"{name}: {size(dump.size)}, read back in full, {len(dump.rows)} tables")
-        measured = SavedFile(f"databases/{spec.id}.dump", dump.sha256, dump.size)
-        extra = [self._globals(server, root, spec)]
+            return SavedDatabase(
+                **self._known(ctx, spec, server),
+                taken_at=ctx.now(),
+                method="aside",
+                aside=name_for(name, ctx.run.id, "aside"),
+                schema_sha256=ctx.world.schema_digest(spec),
+                rows={table: count.count for table, count in server.row_counts(name).items()},
+                size=server.size(name),
+            )
+
+    def _dump(self, ctx: Context, root: Path, spec: DatabaseSpec, moment: Snapshot) -> SavedDatabase:
+        server, name = ctx.world.server(spec), ctx.world.database(spec)
+        with ctx.world.looks.looking():
+            known, bytes_ = self._known(ctx, spec, server), server.size(name)
+            description = json.dumps(asdict(server.describe(name)), indent=1).encode()
+        ctx.say(f"dumping {name} ({size(bytes_)})")
+        archive = f"databases/{spec.id}.dump"
+        dump = server.dump(name, root / archive, snapshot=moment, pace=Pace(self.jobs, self.nice), say=ctx.say)
+        ctx.say(f"{name}: {size(dump.size)} {dump.how}, read back in full, {plural(len(dump.rows), 'table')}")
+        members = (SavedFile(str(Path(archive, member.name)), member.sha256, member.size) for member in dump.members)
+        beside = save(root, f"databases/{spec.id}.json", description)
         return SavedDatabase(
-            **common,
+            **known,
+            taken_at=dump.taken_at,
             method="dump",
-            files=(measured, *extra),
+            archive=archive,
+            files=(*members, self._globals(server, root, spec), beside),
             schema_sha256=dump.schema_sha256,
             rows={table: count.count for table, count in dump.rows.items()},
-            size=server.size(name),
-            seconds=round(time.monotonic() - started, 3),
+            size=bytes_,
+            seconds=round(dump.seconds, 3),
         )
 
     def _known(self, ctx: Context, spec: DatabaseSpec, server: Server) -> dict[str, Any]:
@@ -135,7 +181,6 @@ class Backup(StepModel):
             "server_version": server.require().version,
             "oid": server.oid(name),
             "ledger_sha256": ledger_digest(server, name),
-            "taken_at": ctx.now(),
         }
 
     def _globals(self, server: Server, root: Path, spec: DatabaseSpec) -> SavedFile:
@@ -143,6 +188,12 @@ class Backup(StepModel):
         server.dump_globals(path)
         count, digest = measure(path)
         return SavedFile(f"databases/{spec.id}.globals.sql", digest, count)
+
+
+def _apart(databases: Sequence[SavedDatabase]) -> float:
+    """Seconds between the first and the last moment."""
+    moments = [datetime.fromisoformat(database.taken_at) for database in databases if database.taken_at]
+    return (max(moments) - min(moments)).total_seconds() if moments else 0.0
 
 
 def _files(ctx: Context, root: Path) -> list[SavedFile]:

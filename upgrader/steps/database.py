@@ -263,7 +263,7 @@ def _archive(ctx: Context, spec: DatabaseSpec) -> Path:
     """The dump in the restore point."""
     saved = Way(ctx).database(spec.id)
     assert saved is not None  # noqa: S101 - database.stage would have refused
-    return Points(ctx.app.home).path(Way(ctx).point.id) / saved.files[0].path
+    return Points(ctx.app.home).path(Way(ctx).point.id) / saved.archive
 
 
 def _name(ctx: Context, spec: DatabaseSpec, what: str) -> str:

@@ -104,6 +104,15 @@ class Points:
                 raise RefusedError(
                     f"{path} is damaged: it has {what}", "choose another restore point: upgrader history"
                 )
+        if added := _added(root, point):
+            raise RefusedError(f"{added[0]} was put into restore point {point.id} later", f"rm {added[0]}")
+
+
+def _added(root: Path, point: RestorePoint) -> list[Path]:
+    """Files in its archives that nobody dumped: pg_restore prefers a plain member to the compressed one beside it."""
+    known = {root / saved.path for saved in every_file(point)}
+    archives = [root / database.archive for database in point.databases if database.archive]
+    return sorted(path for archive in archives for path in archive.rglob("*") if path not in known)
 
 
 def of_env_file(points: Points, point_id: str) -> bytes | None:

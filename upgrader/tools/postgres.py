@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from upgrader.errors import RefusedError
-from upgrader.tools.postgres_archives import DumpResult
+from upgrader.tools.postgres_archives import Member
+from upgrader.tools.postgres_beside import Pace
 from upgrader.tools.postgres_carry import Carrying, CarryResult
 from upgrader.tools.postgres_catalog import Description, RowCount
 from upgrader.tools.postgres_client import ServerInfo, Session
+from upgrader.tools.postgres_dumps import DumpResult
 from upgrader.tools.postgres_looks import Looks
+from upgrader.tools.postgres_snapshots import Snapshot
 from upgrader.tools.postgres_sql import name_for
 
 __all__ = [
@@ -17,10 +20,13 @@ __all__ = [
     "Description",
     "DumpResult",
     "Looks",
+    "Member",
+    "Pace",
     "RowCount",
     "Server",
     "ServerInfo",
     "Session",
+    "Snapshot",
     "WrongCredentialsError",
     "name_for",
     "probe",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrader.errors import StepError
-from upgrader.tools.postgres_archives import Archives
+from upgrader.tools.postgres_reading import Reading
+from upgrader.tools.postgres_restores import Restores
 from upgrader.tools.postgres_shape import Shape, carrying
 from upgrader.tools.postgres_sql import name_for
 
@@ -26,7 +27,7 @@ class CarryResult:
     left: tuple[str, ...]
 
 
-class Carrying(Archives):
+class Carrying(Restores):
     """Rows of now, schema of then."""
 
     def can_carry(self, source: str, archive: Path) -> str | None:
@@ -38,13 +39,13 @@ class Carrying(Archives):
         self.drop(scratch)
         try:
             self.create_like(scratch, source)
-            with self.inside_copy(archive) as path:
-                self.pg_restore(path, scratch, "--section=pre-data")
+            with self.reading(archive) as reading:
+                reading.restore(scratch, "--section=pre-data")
             return self._shape(source).misfit(self._shape(scratch))
         finally:
             self.drop(scratch)
 
-    def carry(self, source: str, into: str, restore_from: Path, *, jobs: int = 2) -> CarryResult:
+    def carry(self, source: str, into: str, restore_from: Path) -> CarryResult:
         """Make `into` with the schema of the archive `restore_from` and the present rows of `source`, in one snapshot.
 
         The migrator's own tables and those of extensions come from the archive. What is written to `source` after the
@@ -54,20 +55,20 @@ class Carrying(Archives):
         left: tuple[str, ...] = ()
         with self.making(into, lambda name: self.create_like(name, source)) as name:
             if name is not None:
-                with self.inside_copy(restore_from) as path:
-                    left = self._carry(source, name, path, jobs)
+                with self.reading(restore_from) as reading:
+                    left = self._carry(source, name, reading)
                 self.execute("ANALYZE;", name)
         return CarryResult({table: rows.count for table, rows in self.row_counts(into).items()}, left)
 
-    def _carry(self, source: str, name: str, archive: str, jobs: int) -> tuple[str, ...]:
-        self.pg_restore(archive, name, "--section=pre-data")
+    def _carry(self, source: str, name: str, reading: Reading) -> tuple[str, ...]:
+        reading.restore(name, "--section=pre-data")
         now, old = self._shape(source), self._shape(name)
         if reason := now.misfit(old):
             raise StepError(f"The rows of {source} do not fit its old schema: {reason}", "Restore the dump instead")
         kept = self.migrators_tables(name)
-        self._restore_rows(archive, name, kept)
+        self._restore_rows(reading, name, kept)
         self._pipe(source, name, carrying(old, kept, _CARRIED))
-        self.pg_restore(archive, name, "--section=post-data", f"--jobs={jobs}")
+        reading.restore(name, "--section=post-data", f"--jobs={reading.jobs}")
         return now.beyond(old)
 
     def _pipe(self, source: str, name: str, script: str) -> None:
@@ -78,19 +79,14 @@ class Carrying(Archives):
         if _CARRIED not in result.out.splitlines():
             raise self.failure(result, f"carrying rows into {name}")
 
-    def _restore_rows(self, archive: str, name: str, tables: set[tuple[str, str]]) -> None:
+    def _restore_rows(self, reading: Reading, name: str, tables: set[tuple[str, str]]) -> None:
         """Restore the rows of `tables` and of the extensions' tables from the archive."""
         shape = self._shape(name)
         carried = ({(table.schema, table.name) for table in shape.tables} | shape.partitions) - tables
-        listing = self.attempt(self.inside("pg_restore", "--list", archive), "reading the dump").out.splitlines()
         skipped = {f" TABLE DATA {schema} {table} " for schema, table in carried}
-        wanted = [line for line in listing if " TABLE DATA " in line and not any(entry in line for entry in skipped)]
-        if not wanted:
-            return
-        path = f"{self.scratch}/list"
-        write = self.inside("sh", "-c", 'cat > "$1"', "sh", path, stdin="\n".join(wanted).encode(), changes=True)
-        self.attempt(write, "choosing tables of the dump")
-        self.pg_restore(archive, name, f"--use-list={path}")
+        data = (line for line in reading.listing() if " TABLE DATA " in line)
+        if wanted := [line for line in data if not any(entry in line for entry in skipped)]:
+            reading.restore_entries(wanted, name)
 
     def _shape(self, database: str) -> Shape:
         return Shape.of(self.query(Shape.QUERY, database))

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,6 +73,19 @@ class Session:
 
 
 @dataclass(frozen=True)
+class Door:
+    """Another container that shares the server's network: its programs reach the server by TCP."""
+
+    container: str
+    env: Mapping[str, str]
+    """What names the server to its programs."""
+    password: str = field(repr=False)
+    """Handed over in the environment of each program, never in argv and never in the container's own."""
+    prefix: tuple[str, ...] = ()
+    """What runs each program, such as `nice`."""
+
+
+@dataclass(frozen=True)
 class Client:
     """Programs in the container of a Postgres server, as its superuser `user`, marked with the id `run`."""
 
@@ -81,6 +94,8 @@ class Client:
     user: str
     run: str
     looks: Looks = field(default_factory=Looks, compare=False, repr=False)
+    door: Door | None = None
+    """Where programs run instead of in the server's own container."""
 
     @property
     def application(self) -> str:
@@ -168,7 +183,8 @@ class Client:
         utf8: bool = False,
         options: str = "",
     ) -> Command:
-        """`argv` inside the container, connecting to `database` with further `options` for its sessions."""
+        """`argv` inside the container, or behind the door, with further `options` for its sessions in `database`."""
+        door = self.door
         names = (
             f"PGAPPNAME={self.application}",
             f"PGUSER={self.user}",
@@ -177,10 +193,13 @@ class Client:
             f"PGOPTIONS={_OPTIONS} {options}",
             "LC_ALL=C.UTF-8",
             *(("PGCLIENTENCODING=UTF8",) if utf8 else ()),
+            *((*(f"{name}={value}" for name, value in door.env.items()), "PGPASSWORD") if door else ()),
         )
         environment = tuple(word for name in names for word in ("-e", name))
+        where = (door.container if door else self.container, "sh", "-c", _ENTER, "sh")
         return Command(
-            ("docker", "exec", "-i", *environment, self.container, "sh", "-c", _ENTER, "sh", *argv),
+            ("docker", "exec", "-i", *environment, *where, *(door.prefix if door else ()), *argv),
+            env={"PGPASSWORD": door.password} if door else {},
             stdin=stdin,
             stdout=stdout,
             changes=changes,
