@@ -28,6 +28,7 @@ from upgrader.env.generate import Length, is_generator
         (["openssl rand -hex 24, NOT openssl rand -base64 24: it breaks URLs"], "hex:24"),
         (["NEVER reuse across environments. Generate with: openssl rand -hex 32"], "hex:32"),
         (["Do not use openssl rand -base64 24"], None),
+        (["openssl rand -base64 24 is the wrong choice: a URL breaks. openssl rand -hex 24 is right"], "hex:24"),
         (["first key: openssl rand -hex 16. second key: openssl rand -hex 32"], None),
         (["openssl rand -base64 32 | md5sum"], None),
         (["openssl rand -base64 32 | tr -d '=+/'"], "urlsafe:32"),
@@ -92,6 +93,7 @@ TABLE = """\
 #   TWICE   openssl rand -hex 8
 #   TWICE   openssl rand -hex 16
 #   NOTES   are no generators
+#   REQUIRED: openssl rand -hex 4
 #
 #   echo "MASTER_KEY=$(openssl rand -hex 16)" >> .env
 

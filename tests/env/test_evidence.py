@@ -26,6 +26,8 @@ def test_secrets(key: str) -> None:
         ("JWT_KEY", "/run/secrets/jwt"),
         ("USE_SECRET", "true"),
         ("PAGE_SIZE", "5"),
+        ("META_KEYWORDS", "shop, books"),
+        ("PASSWORD_RESET_PROXY", "relay:8080"),
     ],
 )
 def test_no_secrets(key: str, value: str) -> None:

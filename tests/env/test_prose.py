@@ -25,6 +25,9 @@ from upgrader.env.prose import (
         "MANDATORY: generate it",
         "This must be set before the first start.",
         "The API refuses to start without it.",
+        "The server panics without it.",
+        "The worker exits if this is not set",
+        "crashes when unset",
         "REQUIRED. If UNSET the API falls back to localhost, where nothing listens.",
         "is required",
     ],
@@ -43,6 +46,8 @@ def test_required(text: str) -> None:
         "Required if you use S3",
         "It is required for e-mail",
         "How many requests are allowed",
+        "Exits after this many seconds without work",
+        "Fails over to the next host when one is slow",
     ],
 )
 def test_not_simply_required(text: str) -> None:

@@ -57,14 +57,16 @@ _DENIAL = regex(
 )
 _USE = regex(r"\b(?:generate|create|make|produce|run|use|with)\b", re.IGNORECASE)
 _WRONG = regex(
-    r"^[^.;!?]{0,60}?\b(?:breaks?|terminates?|corrupts?|(?:is|are) (?:wrong|unsafe|too short|not (?:URL-)?safe))\b",
+    r"^[^.;!?]{0,60}?\b(?:breaks?|terminates?|corrupts?"
+    r"|(?:is|are) (?:the |a )?(?:wrong|unsafe|too short|not (?:URL-)?safe))\b",
     re.IGNORECASE,
 )
 _ALTERNATIVE = regex(r"(?:\b(?:or|alternatively|alternative)\b[^.;!?]{0,60}|[`)] ?/ ?`?)$", re.IGNORECASE)
 _ABBREVIATION = regex(r"\b(e\.g|i\.e|etc|resp|vs)\.", re.IGNORECASE)
 
 _ROW = regex(
-    r"(?:[-*•] )?[`'\"]?(?P<key>[A-Z][A-Z0-9_]*)[`'\"]?"
+    r"(?:[-*•] )?[`'\"]?(?!(?:REQUIRED|MANDATORY|OPTIONAL|IMPORTANT|NOTE|TODO|WARNING|TIP|EXAMPLE)\b)"
+    r"(?P<key>[A-Z][A-Z0-9_]*)[`'\"]?"
     r"(?:\s*(?:[:=]|[-=]+>|→|—|\u2013|\|)\s*|\s{2,}|\t\s*)(?P<rest>\S.*)"
 )
 _ASSIGNED = regex(r"\b(?P<key>[A-Z][A-Z0-9_]*)=['\"]?(?P<command>[\w.-]*:?\$\([^)]*\)|`[^`]*`)")

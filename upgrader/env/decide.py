@@ -58,9 +58,18 @@ class _Decider:
         carried = {entry.key: past for entry in self.entries if (past := self._carried(entry))}
         taken = frozenset(past.source for past in carried.values() if past.source)
         found = [self._decide(entry, carried.get(entry.key), taken) for entry in self.entries]
+        taken |= {each.source for each in found if each.decision == "carry" and each.source in self.facts.removed}
+        found = [
+            self._decide(entry, None, taken) if entry.key not in carried and self._is_spent(each, taken) else each
+            for entry, each in zip(self.entries, found, strict=True)
+        ]
         found = self._with_siblings(found)
         found += self._demanded(taken)
         return [self._held_back(decision) for decision in found] if self.facts.rewritten else found
+
+    def _is_spent(self, decision: Decision, taken: frozenset[str]) -> bool:
+        """Whether what is proposed for a key is another one's by now."""
+        return decision.decision == "ask" and decision.source in self.facts.removed and decision.source in taken
 
     def _decide(self, entry: Entry, past: Past | None, taken: frozenset[str]) -> Decision:
         if reserved := self._reserved(entry):
@@ -133,8 +142,14 @@ class _Decider:
 
     def _carried(self, entry: Entry) -> Past | None:
         """A value that is the same thing under another name."""
-        past = self.identity.renamed(self.facts.said(entry)) or self.identity.swapped(entry.key)
-        return past or self.identity.moved(entry, entry.value or "")
+        value = entry.value or ""
+        return (
+            self.identity.renamed(self.facts.said(entry))
+            or self.identity.swapped(entry.key)
+            or self.identity.moved(entry, value)
+            or self.identity.resettled(entry.key, value)
+            or self.identity.twin(entry.key, value)
+        )
 
     def _from_past(self, each: Entry | Disabled, past: Past) -> Decision:
         secret = self._secret(each)
@@ -149,8 +164,13 @@ class _Decider:
     def _wanted(self, wanted: Wanted) -> Decision:
         need, each = wanted.requirement, wanted.each
         if need.need == "none":
-            return self._proposed(wanted) or self._moved_out(wanted) or _decision(each, Answer("skip"), need)
-        if wanted.key in self.facts.known and not need.strong:
+            return (
+                self._addressed(wanted)
+                or self._proposed(wanted)
+                or self._moved_out(wanted)
+                or _decision(each, Answer("skip"), need)
+            )
+        if wanted.key in self.facts.known and not need.strong and not self._is_promoted(wanted):
             why = "the installed version's example has it too, and the app runs without it"
             return _decision(each, Answer("skip", (why,)), _NONE)
         if disabled := self.facts.live_disabled.get(wanted.key):
@@ -171,6 +191,17 @@ class _Decider:
         return _decision(
             wanted.each, Answer(verb, (past.why,), past.value, source=past.source), Requirement("feature", ())
         )
+
+    def _is_promoted(self, wanted: Wanted) -> bool:
+        """Whether a secret that the app has done without is one that it is given from now on."""
+        return wanted.secret and self.facts.is_promoted(wanted.key)
+
+    def _addressed(self, wanted: Wanted) -> Decision | None:
+        past = self.identity.addressed(wanted.key)
+        if past is None:
+            return None
+        answer = Answer("ask", (past.why,), past.value, source=past.source)
+        return _decision(wanted.each, answer, Requirement("boot", ()))
 
     def _moved_out(self, wanted: Wanted) -> Decision | None:
         """A value that stood in the Compose files, and that nothing gives any more."""

@@ -12,7 +12,7 @@ _NO_SECRET = regex(
     r"(_(VALIDITY|ROUNDS|TTL|EXP|EXPIR\w*|LIFETIME|MAX_?AGE|LENGTH|DAYS|HOURS|MINUTES|SECONDS|MS|ENABLED?|DISABLED?|FILE|PATH"
     r"|DIR|HEADER|ALGO(RITHM)?|ALG|POLICY|MIN|MAX|SIZE|NAME|TYPE|ISSUER|AUDIENCE|COOKIE|URL|URI|HOST|PORT|USER(NAME)?|ID"
     r"|IDS|LIMIT|COUNT|INTERVAL|TIMEOUT|REGION|PREFIX|SUFFIX|FORMAT|PROVIDER|REQUIRED|ALLOWED|TOKENS|MODE|LEVEL|DEBUG"
-    r"|ATTEMPTS|RETRIES|LEEWAY|CLAIMS?|SCOPES?|STRENGTH|COMPLEXITY|ENDPOINT|DRIVER|DB|DATABASE|REALM|VERSION|BUCKET)$"
+    r"|ATTEMPTS|RETRIES|LEEWAY|CLAIMS?|SCOPES?|STRENGTH|COMPLEXITY|ENDPOINT|DRIVER|DB|DATABASE|REALM|VERSION|BUCKET|PROXY|KEYWORDS?)$"
     r"|(^|_)(PUBLIC|SITE|PUBLISHABLE|ENABLE|DISABLE|ALLOW|USE|REQUIRE|BYPASS|PASSPORT|COMPASS|PASSTHROUGH|MAX|MIN)_"
     r"|^KEYCLOAK_(?!.*(PASS|SECRET)))",
     re.IGNORECASE,
@@ -36,6 +36,7 @@ _EXTERNAL = regex(
     re.IGNORECASE,
 )
 _API_KEY = regex(r"(API_?(KEY|TOKEN)|ACCESS_?(KEY|TOKEN)|BOT_TOKEN|APP_ID|ACCOUNT_ID)", re.IGNORECASE)
+_SIGNS = regex(r"(^|_)(JWT|SIGNING|SESSION|COOKIE)_(\w+_)?(SECRET|KEY|SALT)$", re.IGNORECASE)
 _STORES = (
     r"DB|DATABASE|POSTGRES(?:QL)?|PG|PSQL|MYSQL|MARIADB|MONGO(?:DB)?|REDIS|VALKEY|KEYDB|RABBITMQ|AMQP|CLICKHOUSE|MINIO"
     r"|ELASTIC\w*|OPENSEARCH|NEO4J|CASSANDRA|COUCHDB|INFLUX\w*|TYPESENSE|MEILI\w*|QDRANT"
@@ -47,6 +48,7 @@ _DATASTORE_PASSWORD = regex(
 _DATASTORE_IDENTITY = regex(
     rf"^(\w+_)?({_STORES})_(\w*_)?(USER|USERNAME|DB|DATABASE|NAME|DBNAME|ROOT_USER)$", re.IGNORECASE
 )
+_DATABASE_NAME = regex(r"_(DB|DATABASE|DBNAME|DB_NAME|DATABASE_NAME)$", re.IGNORECASE)
 _DATASTORE_SELECTOR = regex(
     r"(^|_)(DB|DATABASE|STORAGE)_(CLIENT|TYPE|ENGINE|ADAPTER|DRIVER|DIALECT|BACKEND|CONNECTION|VENDOR)$", re.IGNORECASE
 )
@@ -84,6 +86,10 @@ _UUID = regex(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _COMMON = frozenset(
     {"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null", "localhost", "admin", "root", "postgres"}
 )
+_KINDS = frozenset(
+    {"PASSWORD", "SECRET", "KEY", "TOKEN", "SALT", "API", "APP", "SECURITY", "ADMIN", "ROOT", "USER", "DEFAULT"}
+)
+"""Words that say what sort of secret a key is, and not what it opens."""
 _TOKENS = regex(r"[A-Z]+|\d+")
 _SYNONYMS = {
     **dict.fromkeys(("PASS", "PASSWD", "PW", "PWD"), "PASSWORD"),
@@ -113,8 +119,11 @@ def is_account_password(key: str) -> bool:
 
 
 def is_external(key: str, *, generator: bool) -> bool:
-    """Whether another system issues the value. An API key of our own making is named with its generator."""
-    return bool(_EXTERNAL.search(key)) or (not generator and bool(_API_KEY.search(key)))
+    """Whether another system issues the value. An API key of our own making is named with its generator, and what
+    signs the app's own tokens is its own.
+    """
+    own = generator or bool(_SIGNS.search(key))
+    return bool(_EXTERNAL.search(key)) or (not own and bool(_API_KEY.search(key)))
 
 
 def is_datastore_password(key: str) -> bool:
@@ -125,6 +134,12 @@ def is_datastore_password(key: str) -> bool:
 def is_datastore_identity(key: str) -> bool:
     """The name of a database or of its user: another one is another database."""
     return bool(_DATASTORE_IDENTITY.search(key))
+
+
+def is_database_name(key: str, value: str) -> bool:
+    """Whether a key is named for a database of its own: `CKAN_DB=ckandb`, but no number and no switch."""
+    plain = bool(value) and not value.isdecimal() and not is_switch(value) and not re.search(r"[/:.]", value)
+    return bool(_DATABASE_NAME.search(key)) and plain
 
 
 def is_datastore_image(image: str) -> bool:
@@ -199,6 +214,19 @@ def in_network_host(value: str) -> str:
     """The bare host name of an address inside the Compose network, without credentials; empty for any other value."""
     found = _IN_NETWORK.fullmatch(value)
     return (found["host"] or found["bare"]) if found else ""
+
+
+def may_be_one_secret(one: str, other: str) -> bool:
+    """Whether two secrets may be the same one: of one kind, or with a word in common that says what they are for."""
+    return _kind(one) == _kind(other) or not (words(one) & words(other)) <= _KINDS
+
+
+def _kind(key: str) -> str:
+    if is_account_password(key):
+        return "account"
+    if is_datastore_password(key):
+        return "store"
+    return "salt" if re.search(r"SALT|PEPPER", key, re.IGNORECASE) else "own"
 
 
 def is_published_key(value: str) -> bool:

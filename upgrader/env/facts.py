@@ -11,7 +11,16 @@ from upgrader.env.case import Case
 from upgrader.env.commands import generator_for, generator_in, generator_in_value, generators_by_key
 from upgrader.env.compose_text import references_in
 from upgrader.env.document import Disabled, Document, Entry
-from upgrader.env.evidence import is_external, is_own_address, is_placeholder, is_secret, speaks_of_several
+from upgrader.env.evidence import (
+    is_external,
+    is_host_name,
+    is_own_address,
+    is_placeholder,
+    is_secret,
+    speaks_of_several,
+    url_host,
+)
+from upgrader.env.families import Renamed, renamed
 from upgrader.env.interpolate import InterpolationError, interpolate
 from upgrader.env.regex import regex
 from upgrader.env.surroundings import Surroundings, surroundings
@@ -61,7 +70,13 @@ class Facts(Variables):
         if self.previous is None:
             return False
         active = {each.key for each in self.previous.entries}
-        return len(active) >= 8 and len(self.removed) * 2 > len(active)
+        gone = set(self.removed) - {each.old for each in self.renamed.values()}
+        return len(active) >= 8 and len(gone) * 2 > len(active)
+
+    @cached_property
+    def renamed(self) -> Mapping[str, Renamed]:
+        """New keys that have an old one's place, or its name with another prefix."""
+        return renamed(self.previous, self.example) if self.previous else {}
 
     @cached_property
     def _around(self) -> Mapping[str, Surroundings]:
@@ -171,6 +186,19 @@ class Facts(Variables):
     @cached_property
     def live_keys(self) -> frozenset[str]:
         return frozenset(each.key for each in self.live.entries)
+
+    def is_promoted(self, key: str) -> bool:
+        """Whether a key that the previous example had commented out is active now, and Compose takes it bare."""
+        if self.previous is None or key in self.previous or key not in self.known:
+            return False
+        readers = [each for each in self.references(key) if not each.operator and self.runs(each.service)]
+        return bool(readers or self.passed(key))
+
+    @cached_property
+    def live_hosts(self) -> tuple[tuple[str, str], ...]:
+        """The keys of the live file that name a host, each with that host."""
+        named = ((each.key, each.value or "") for each in self.live.entries)
+        return tuple((key, url_host(value) or (value if is_host_name(key) else "")) for key, value in named if value)
 
     @cached_property
     def around_before(self) -> Mapping[str, Surroundings]:

@@ -51,13 +51,60 @@ class Identity:
             return None
         name, value = next(iter(mine.items()))
         place = shown(swaps[name].place)
-        if (name in self.facts.example or self.facts.references(name)) and _is_own(key, value):
+        if evidence.is_version(key) and self._lives(name):
+            return None  # what has got a version of its own has a tag of its own form
+        if self._lives(name) and _is_own(key, value):
             return Past(
                 f"the Compose files read {name} in its place until now, and still have that one too", name, value
             )
         if len(set(mine.values())) > 1:
             return Past(f"Compose files had {' and '.join(mine)} in its places, with different values", name)
         return Past(f"the Compose files now read it where they read {name} ({place})", name, value, sure=True)
+
+    def _lives(self, name: str) -> bool:
+        """Whether the new version has the old variable still."""
+        return name in self.facts.example or bool(self.facts.references(name))
+
+    def resettled(self, key: str, value: str) -> Past | None:
+        """The old name of a key that moved with its whole family, or that stands where the old one stood."""
+        found = self.facts.renamed.get(key)
+        if found is None or not (live := self.facts.live.get(found.old)):
+            return None
+        same = self.facts.previous is not None and self.facts.previous.get(found.old) == value
+        switch = bool(value) and evidence.is_switch(value) != evidence.is_switch(live)
+        return Past(found.why, found.old, live, sure=same or not switch)
+
+    def twin(self, key: str, value: str) -> Past | None:
+        """The key of a server of the stack's own with the same example value: a client's name or key for it."""
+        if not evidence.is_external(key, generator=True) or not evidence.is_telling(value) or len(value) < 6:
+            return None
+        if evidence.is_placeholder(value) or key in (self.facts.previous.values() if self.facts.previous else {}):
+            return None
+        secret = evidence.is_secret(key, value)
+        names = [
+            each.key
+            for each in self.facts.example.entries
+            if each.value == value
+            and evidence.is_secret(each.key, value) == secret
+            and self.facts.live.get(each.key)
+            and not evidence.is_external(each.key, generator=True)
+        ]
+        if len(names) != 1:
+            return None
+        why = f"the example gives it the value of {names[0]}, which is set here"
+        return Past(why, names[0], self.facts.live.get(names[0]))
+
+    def addressed(self, key: str) -> Past | None:
+        """A container's literal name of until now that the live file still speaks to, and that has a variable now."""
+        if self.facts.before is None:
+            return None
+        named = [each for each in self._before(key) if each.place[0] in ("container_name", "hostname") and each.value]
+        for each in named:
+            user = next((name for name, text in self.facts.live_hosts if text == each.value), None)
+            if user and not each.same and self.facts.default(key) != each.value:
+                why = f"{user} here speaks to the container by the name that it has had"
+                return Past(why, COMPOSE_FILES, each.value)
+        return None
 
     def externalised(self, key: str) -> Past | None:
         """What stood in the Compose files themselves."""
@@ -121,6 +168,7 @@ class Identity:
         mine = self.facts.is_external(key, generator=False)
         lost = [name for name in (*self._alike(key), *self._first_lost_secrets) if evidence.is_secret(name)]
         lost = [name for name in lost if name not in taken and (mine or name not in self._lost_external)]
+        lost = [name for name in lost if evidence.may_be_one_secret(name, key)]
         if not lost:
             return None
         name = max(lost, key=lambda each: evidence.name_likeness(each, key))

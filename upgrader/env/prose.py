@@ -26,6 +26,9 @@ _REQUIRED = regex(
     r"|\b(must|has to|needs to) be (set|changed|defined|configured)\b"
     r"|\bis (required|mandatory)\b)(?!,? (only )?(if|when|for|in|by|unless|with|to (use|enable))\b)"
     r"|\b([Rr]efuses to|[Ff]ails to|[Ww]ill not|[Ww]on't|[Cc]annot|can't) (start|boot|run)\b"
+    r"|\b([Pp]anics?|[Aa]borts|[Cc]rash(es)?|[Ee]xits|[Rr]efuses|[Ff]ails|[Tt]hrows|[Tt]erminates)\b[^.;]{0,40}?"
+    r"\b(without (it|this|one|a value)"
+    r"|(if|when|unless)( it| this)?( is)? (unset|not set|set|missing|empty|absent|blank))\b"
 )
 _LOUD = regex(
     r"((^|[.:;(\[] ?)(REQUIRED|MANDATORY)\b|[\[(](mandatory|required)[\])]|^\[?Required\b)"

@@ -144,9 +144,9 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     secret = evidence.is_secret(key, value)
     need: Need = "security" if secret else "feature"
     default = facts.default(key)
-    if default:
-        return _defaulted(facts, key, value, default, secret=secret)
     readers = [each for each in facts.references(key) if facts.runs(each.service)]
+    if default and not any(not each.operator and each.section != "environment" for each in readers):
+        return _defaulted(facts, key, value, default, secret=secret)
     if facts.references(key) and not readers:
         return optional("only services read it whose profile is off")
     if secret and facts.generator(key, value):
@@ -181,6 +181,8 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
 
 
 def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool) -> Requirement:
+    if _is_asked_for(facts, key, default):
+        return Requirement("boot", ("its heading says that it is required, and Compose's default fits nobody",))
     if default == value or not (value or secret) or evidence.is_version(key):
         return optional("Compose has a default for it")
     if facts.default_before(key) == default:
@@ -191,6 +193,14 @@ def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool
         return optional("Compose has a default for it, and the example only shows the form")
     shown = "has a password in it" if evidence.has_url_password(default) else f"is {default!r}"
     return Requirement("feature", (f"Compose's default {shown}, the example has another value",))
+
+
+def _is_asked_for(facts: Facts, key: str, default: str) -> bool:
+    """Whether the key is the installation's own address, under a heading that demands it."""
+    if key in facts.known or not evidence.is_local_address(default) or not evidence.is_address_name(key):
+        return False
+    around = facts.around(key)
+    return prose.says_required(around.section) or prose.says_required((*around.run, *around.apart))
 
 
 def _damage(facts: Facts, key: str) -> str:

@@ -8,6 +8,7 @@ from upgrader.env.regex import regex
 
 _HEADING = 2  # lines; what is longer says something of its own
 _RULE = regex(r"[-=#*~_+─━═\s]{4,}")
+_FENCED = regex(r"#{2,} *[^# ][^#]*#{2,}")
 _FRAMED = regex(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*~_+─━═\s\]]{2,}")
 
 
@@ -41,7 +42,7 @@ def surroundings(document: Document) -> Mapping[str, Surroundings]:
         elif key := places.get(number):
             reader.key(key, "", active=False)
         elif comment := line.strip().removeprefix("#").strip(" #"):
-            reader.comment(comment)
+            reader.comment(comment, framed=bool(_FENCED.fullmatch(line.strip())))
         elif line.strip():
             reader.rule()
         else:
@@ -60,15 +61,15 @@ class _Reader:
         self._last = ""
         self._blocks = 0
 
-    def comment(self, text: str) -> None:
+    def comment(self, text: str, *, framed: bool) -> None:
         if self._before not in ("comment", "rule"):
             self._block = []
         if _RULE.fullmatch(text):
             self.rule()
             return
-        if framed := _FRAMED.fullmatch(text):
-            self._section = (framed["title"],)
-        elif self._before == "rule":
+        if found := _FRAMED.fullmatch(text):
+            self._section = (found["title"],)
+        elif self._before == "rule" or framed:
             self._section = (text,)
         self._block.append(text)
         self._before = "comment"

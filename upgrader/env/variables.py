@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from upgrader.env.case import Case
+from upgrader.env.evidence import is_datastore_image
 from upgrader.env.interpolate import InterpolationError, interpolate
 from upgrader.env.references import Reference, References, ServiceText
 
@@ -94,6 +95,13 @@ class Variables:
     def only_in_new_services(self, key: str) -> bool:
         readers = {each.service for each in self.references(key)} | set(self.passed(key))
         return bool(readers) and all(self.is_new(service) for service in readers)
+
+    def logs_in(self, key: str) -> bool:
+        """Whether a database is given the key as the name of a user of its own."""
+        if not re.search(r"_(USER|USERNAME|LOGIN)$", key):
+            return False
+        readers = {each.service for each in self.references(key)} | set(self.passed(key))
+        return any(is_datastore_image(self._image(name)) or is_datastore_image(name) for name in readers)
 
     def _image(self, service: str) -> str:
         found = self.compose.services.get(service)

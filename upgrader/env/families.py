@@ -1,0 +1,82 @@
+"""Keys that have another name now by what stands around them: a whole family's prefix, or one line in its place."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from upgrader.env import evidence
+from upgrader.env.document import Document
+
+_FEWEST = 3  # keys that say by themselves that a prefix was renamed; two need the same defaults as well
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The old name, and what tells that it is the same key."""
+
+    old: str
+    why: str
+
+
+def renamed(previous: Document, example: Document) -> Mapping[str, Renamed]:
+    """New key → its old name, of keys that left the example for it."""
+    before, now = _active(previous), _active(example)
+    kept = {*now, *(each.key for each in example.disabled)}
+    known = {*before, *(each.key for each in previous.disabled)}
+    gone = [key for key in before if key not in kept]
+    new = [key for key in now if key not in known]
+    found = {key: Renamed(old, f"{old} is gone, and it stands in its place") for key, old in _in_place(before, now)}
+    found = {key: each for key, each in found.items() if each.old in gone and key in new}
+    for old_prefix, new_prefix, suffixes in _prefixes(before, now, gone, new):
+        for suffix in suffixes:
+            why = f"the keys {old_prefix}_… are called {new_prefix}_… now"
+            found.setdefault(f"{new_prefix}_{suffix}", Renamed(f"{old_prefix}_{suffix}", why))
+    return found
+
+
+def _active(document: Document) -> dict[str, str]:
+    return {each.key: each.value or "" for each in document.entries}
+
+
+def _in_place(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Pairs with the same neighbours and the same default, whose names share a word."""
+    places = {(above, below): key for above, key, below in _between(list(now))}
+    for above, old, below in _between(list(before)):
+        key = places.get((above, below))
+        same = key is not None and key != old and now[key] == before[old]
+        if key and same and not evidence.words(old).isdisjoint(evidence.words(key)):
+            yield key, old
+
+
+def _between(keys: list[str]) -> Iterator[tuple[str, str, str]]:
+    return zip(keys, keys[1:], keys[2:], strict=False)
+
+
+def _prefixes(
+    before: Mapping[str, str], now: Mapping[str, str], gone: list[str], new: list[str]
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Prefixes most of whose keys are gone, and the one under which most of these have come back."""
+    added = set(new)
+    new_prefixes = {prefix for key in new for prefix in _heads(key)}
+    families: dict[str, list[str]] = {}
+    for key in gone:
+        for prefix in _heads(key):
+            families.setdefault(prefix, []).append(key.removeprefix(f"{prefix}_"))
+    for prefix, suffixes in families.items():
+        everything = sum(key.startswith(f"{prefix}_") for key in before)
+        if len(suffixes) < 2 or len(suffixes) * 2 <= everything:
+            continue
+        by_prefix = {
+            other: [each for each in suffixes if f"{other}_{each}" in added] for other in new_prefixes - {prefix}
+        }
+        most = max((len(each) for each in by_prefix.values()), default=0)
+        best = [other for other, each in by_prefix.items() if len(each) == most]
+        if len(best) == 1 and most >= 2 and most * 2 > len(suffixes):
+            back = by_prefix[best[0]]
+            same = all(before[f"{prefix}_{each}"] == now[f"{best[0]}_{each}"] for each in back)
+            if most >= _FEWEST or same:
+                yield prefix, best[0], back
+
+
+def _heads(key: str) -> Iterator[str]:
+    """What stands before each `_` of a name."""
+    return (key[:at] for at, letter in enumerate(key) if letter == "_" and at)
