@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,7 @@ def test_plan_is_what_then_happens(app: Installation, tmp_path: Path) -> None:
     world = operator.world()
     file = tmp_path / "plan.json"
     plan = operator("plan", "--to", "v1.1.0", "--save", str(file), "--output", "json").json
-    saved = json.loads(file.read_text())
-    assert [step for step in saved["steps"] if step not in plan["steps"]] == []
-    assert saved == plan
+    assert json.loads(file.read_text()) == plan
     assert operator.runs() == []
     assert operator.world() == {**world, "refs": operator.world()["refs"]}, "a plan changes nothing"
     assert set(world["refs"]) <= set(operator.world()["refs"])  # type: ignore[call-overload]
@@ -63,7 +62,7 @@ def test_plan_is_what_then_happens(app: Installation, tmp_path: Path) -> None:
         happened = run.steps[step["id"]].state
         assert happened == {"satisfied": "skipped", "needed": "finished"}[step["verdict"]], step
     kept = json.loads((operator.state.directory(run) / "plan.json").read_text())
-    assert {**kept, "disk": []} == {**plan, "disk": []}
+    assert _steady(kept) == _steady(plan)
 
     assert operator("plan", "--to", "v1.1.0", "--exit-code", "--output", "json").json["nothing"]
     assert "Nothing to do" in operator("plan", "--to", "v1.1.0", "--exit-code", "--output", "plain").out
@@ -73,6 +72,12 @@ def test_plan_is_what_then_happens(app: Installation, tmp_path: Path) -> None:
         .json["migration_mode"]
         .startswith("offline")
     )
+
+
+def _steady(plan: dict[str, Any]) -> dict[str, Any]:
+    """All of a plan but what the rest of this machine may change meanwhile: the free disk space."""
+    steps = [{**step, "why": ""} if step["id"] == "preflight.disk" else step for step in plan["steps"]]
+    return {**plan, "disk": [], "steps": steps}
 
 
 def test_plan_is_refused_when_the_world_moved(serving: Installation, remote: Path, tmp_path: Path) -> None:
