@@ -4,6 +4,10 @@ import os
 import subprocess
 
 import pytest
+from hypothesis import settings
+
+# `pytest tests/env --hypothesis-profile long`: what a night is for
+settings.register_profile("long", max_examples=1_000_000, deadline=None)
 
 pytest_plugins = ("tests.fixtures.stack", "tests.fixtures.home")
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.env.dialect_cases import CORNERS, MEASURED, REFUSED, UNSET, Outcome
@@ -181,7 +181,6 @@ def parsed(data: bytes) -> Document | EnvSyntaxError:
         return error
 
 
-@settings(max_examples=300)
 @given(fragments, st.lists(values, min_size=1, max_size=3), st.text(max_size=20))
 def test_append_keeps_every_byte_and_value(data: bytes, added: list[str], comment: str) -> None:
     document = parsed(data)
