@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_a_person_is_asked_before_anything_changes(remote: Path, app: Installati
     screen.sendline("ops@ledgerly.example")
     screen.expect_exact("to v1.1.5 now?")
     assert TOKEN not in screen.before
-    assert "web" in screen.before, "the plan names who reads it"
+    assert re.search(r"RELAY_TOKEN +given.*?read by +web\b", screen.before, re.DOTALL), "the plan names who reads it"
     screen.sendline("y")
     screen.expect(pexpect.EOF)
     screen.close()

@@ -29,6 +29,8 @@ class EnvChange:
     decision: str
     why: str
     shown: str = ""
+    services: tuple[str, ...] = ()
+    """Those that read it, and are made anew for it."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,11 @@ class Plan:
         return "\n".join([*lines, "", self.conclusion])
 
 
+def _why(change: EnvChange) -> str:
+    """The reason, and who reads the key."""
+    return f"{change.why}; read by {', '.join(change.services)}" if change.services else change.why
+
+
 def _sections(plan: Plan) -> list[Section]:
     refused = [row for step in plan.refusals for row in _refusal(step)]
     grave = [
@@ -177,7 +184,7 @@ def _sections(plan: Plan) -> list[Section]:
         Section(plural(len(plan.commits), "commit"), tuple((sha[:9], subject) for sha, subject in plan.commits), 12),
         Section(plural(len(plan.files), "changed file"), _single(plan.files), 12),
         Section("Local edits", _single(plan.local_edits)),
-        Section("Env keys", tuple((c.key, f"{c.decision} {c.shown}".rstrip(), c.why) for c in plan.env)),
+        Section("Env keys", tuple((c.key, f"{c.decision} {c.shown}".rstrip(), _why(c)) for c in plan.env)),
         Section("Images", tuple((i.service, f"{i.before or 'none'} → {i.after}", i.how) for i in plan.images)),
         Section(
             f"Migrations, {plan.migration_mode}" if plan.migration_mode else "Migrations", _single(plan.migrations)

@@ -145,9 +145,10 @@ def _env(ctx: Context) -> list[EnvChange]:
     return [
         EnvChange(
             decision.key,
-            decision.decision,
+            "given" if decision.decision == "ask" and decision.key in plan.result.appended else decision.decision,
             "; ".join(decision.evidence),
             decision.shown if not (decision.decision == "copy" and looks_secret(decision.key)) else "",
+            tuple(plan.readers(decision.key)),
         )
         for decision in plan.decisions
         if decision.decision != "skip"
