@@ -1,13 +1,17 @@
 """Overlays: what they say, and that nothing in them is lost or misread in silence."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from upgrader.env.annotations import Annotations, When
+from upgrader.env.checks import Scene
+from upgrader.env.decide import Case, decide
 from upgrader.env.document import Document
+from upgrader.env.gate import Release, Source
 from upgrader.env.overlay import DIRECTIVES, Overlay, parse_overlay, stale
 from upgrader.errors import RefusedError
 
@@ -177,3 +181,51 @@ def test_any_text_is_an_overlay_or_refused_with_its_places(text: str) -> None:
 def test_any_bytes_are_an_overlay_or_refused(data: bytes) -> None:
     found = read(data)
     assert isinstance(found, Overlay) or found.message.startswith("app.env:")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "by_hand"),
+    [
+        ("v1.9.0", "v2.0.0", True),
+        ("v1.9.0", "v2.1.3", True),
+        ("app@1.9.0", "app@2.0.0-rc.1", True),
+        ("v1.9.0-3-g1234567", "v2.0.0", True),
+        ("", "v2.0.0", True),
+        ("v2.0.0", "v2.1.0", False),
+        ("v1.8.0", "v1.9.0", False),
+        ("v2.1.0", "v1.9.0", False),
+        ("", "v2.1.0", False),
+        ("v1.9.0", "main", False),
+        ("v1.9.0", "1234567", False),
+        ("", "", False),
+    ],
+)
+def test_what_a_person_changes_by_hand_on_the_way(old: str, new: str, by_hand: bool) -> None:
+    found = parse_overlay(b'# @manual-upgrade 2.0.0 "the queue moved"\n\n', "o.env").by_hand((old, new))
+    assert found == ("a person changes the env file for 2.0.0: the queue moved" if by_hand else None)
+
+
+def test_nothing_is_written_on_such_a_way() -> None:
+    overlay = parse_overlay(b"# @manual-upgrade 2.0.0\n\n# @required @generate hex:16\nKEY=\n", "o.env")
+    case = Case(Document.parse(b""), Document.parse(b"KEY=\n"), overlay=overlay, versions=("v1.0.0", "v2.0.0"))
+    (held,) = decide(case)
+    assert (held.decision, held.generator, held.blocks) == ("ask", None, True)
+    assert held.evidence[-1] == "a person changes the env file for 2.0.0"
+    (free,) = decide(replace(case, versions=("v2.0.0", "v2.1.0")))
+    assert free.decision == "generate"
+
+
+def test_what_it_leaves_unsaid_the_example_says() -> None:
+    example = Document.parse(b"# @required @generate hex:16 @exactly 32\nKEY=\n")
+    (here,) = decide(Case(Document.parse(b""), example, overlay=parse_overlay(b"# @since 1.0.0\nKEY=\n", "o.env")))
+    assert (here.decision, here.generator) == ("generate", "hex:16")
+    (person,) = decide(Case(Document.parse(b""), example, overlay=parse_overlay(b'# @human "mine"\nKEY=\n', "o.env")))
+    assert (person.decision, person.need) == ("ask", "boot")
+
+
+def test_checks_and_gate_lay_it_over_the_example_too() -> None:
+    example, over = b"# @required @exactly 32\nKEY=\n", b"# @generate hex:16\nKEY=\n"
+    release = Release("now", Source(".env.example", example), overlay=Source("o.env", over))
+    case = Case(Document.parse(b""), Document.parse(example), overlay=parse_overlay(over, "o.env"))
+    together = Annotations(required=True, generate="hex:16", exactly=32)
+    assert release.said("KEY") == Scene(case).said("KEY") == together

@@ -5,14 +5,18 @@ from pathlib import Path
 import pytest
 
 from upgrader.env.annotations import Annotations, When
+from upgrader.env.compose_text import read_references
+from upgrader.env.decide import Case, decide
 from upgrader.env.document import Document
 from upgrader.env.generate import Length, check_generator, generator_fits
 from upgrader.env.overlay import Overlay, parse_overlay, stale
 from upgrader.env.template import expand, shared
 from upgrader.model.secret import looks_secret
+from upgrader.playbook.load import load
+from upgrader.steps.kinds import KINDS
 
 DIRECTORY = Path(__file__).parents[2] / "env-examples"
-SYSTEMS = ("cronicorn", "everruns", "lazyit", "rytask")
+SYSTEMS = ("cronicorn", "everruns", "lazyit", "rytask", "rytask-production")
 
 LAZYIT = b"""\
 # The database. Make one with: openssl rand -hex 24
@@ -63,6 +67,20 @@ AUTH_SECRET=CHANGE_ME
 """
 
 RYTASK = b"""\
+PORT=3001
+APP_VERSION=0.0.0
+DATABASE_URL=postgres://app:app@localhost:5432/app
+REDIS_URL=redis://localhost:6379
+JWT_SECRET=insecure-change-me
+JWT_ISSUER=app
+APP_BASE_URL=http://localhost:3000
+# SLACK_CLIENT_ID=
+# SLACK_TOKEN_ENC_KEY=
+# GITHUB_TOKEN_ENC_KEY=
+API_URL=http://localhost:3001
+"""
+
+RYTASK_PRODUCTION = b"""\
 POSTGRES_USER=app
 POSTGRES_PASSWORD=CHANGE-ME
 POSTGRES_DB=app
@@ -122,7 +140,13 @@ CRONICORN = b"""\
 # DATABASE_URL=postgresql://user:password@localhost:5432/db
 """
 
-EXAMPLES = {"cronicorn": CRONICORN, "everruns": EVERRUNS, "lazyit": LAZYIT, "rytask": RYTASK}
+EXAMPLES = {
+    "cronicorn": CRONICORN,
+    "everruns": EVERRUNS,
+    "lazyit": LAZYIT,
+    "rytask": RYTASK,
+    "rytask-production": RYTASK_PRODUCTION,
+}
 
 
 def overlay(name: str) -> Overlay:
@@ -142,7 +166,23 @@ def needed(said: Annotations, live: dict[str, str]) -> bool:
 
 
 def test_each_of_the_four_systems_has_one() -> None:
-    assert sorted(path.name for path in DIRECTORY.iterdir()) == [f"{name}.env" for name in SYSTEMS]
+    assert {path.stem for path in DIRECTORY.iterdir()} == set(SYSTEMS)
+
+
+def test_it_speaks_of_the_files_that_the_playbook_names() -> None:
+    env, shown = load("rytask", KINDS).facts.stack.env, overlay("rytask")
+    assert (shown.example, shown.live) == (env.example, env.file)
+
+
+def test_an_env_file_that_no_container_reads_needs_nothing() -> None:
+    compose = b"services: {api: {image: app, environment: {JWT_SECRET: ours}}}"
+    override = b'services: {api: {environment: {APP_BASE_URL: "${APP_BASE_URL:?}"}}}'
+    live, example = Document.parse(b"PORT=3001\n"), Document.parse(RYTASK)
+    found = decide(Case(live, example, compose=read_references([("c.yml", compose)]), overlay=overlay("rytask")))
+    assert {each.decision for each in found} == {"skip"}
+    references = read_references([("c.yml", compose), ("o.yml", override)])
+    found = decide(Case(live, example, compose=references, overlay=overlay("rytask")))
+    assert [each.key for each in found if each.decision != "skip"] == ["APP_BASE_URL"]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -192,9 +232,9 @@ def test_l4_a_fixed_value_is_copied(key: str, value: str) -> None:
         ("lazyit", "SESSION_SIGNING_SECRET", "hex:32"),
         ("lazyit", "AUTH_SECRET", "base64:33"),
         ("lazyit", "ZITADEL_MASTERKEY", "hex:16"),
-        ("rytask", "JWT_SECRET", "hex:32"),
-        ("rytask", "REDIS_PASSWORD", "hex:24"),
-        ("rytask", "SLACK_TOKEN_ENC_KEY", "base64:32"),
+        ("rytask-production", "JWT_SECRET", "hex:32"),
+        ("rytask-production", "REDIS_PASSWORD", "hex:24"),
+        ("rytask-production", "SLACK_TOKEN_ENC_KEY", "base64:32"),
         ("everruns", "SECRETS_ENCRYPTION_KEY", "kek-v1:base64:32"),
         ("cronicorn", "BETTER_AUTH_SECRET", "base64:32"),
     ],
@@ -215,8 +255,8 @@ def test_l4_a_secret_is_generated(name: str, key: str, generator: str) -> None:
         ("lazyit", "MEILI_MASTER_KEY"),
         ("lazyit", "ZITADEL_DB_PASSWORD"),
         ("lazyit", "ZITADEL_ADMIN_PASSWORD"),
-        ("rytask", "POSTGRES_PASSWORD"),
-        ("rytask", "PUBLIC_API_URL"),
+        ("rytask-production", "POSTGRES_PASSWORD"),
+        ("rytask-production", "PUBLIC_API_URL"),
         ("everruns", "AUTH_ADMIN_PASSWORD"),
         ("cronicorn", "GITHUB_CLIENT_SECRET"),
     ],
@@ -288,7 +328,7 @@ def test_l5_the_length_of_a_key_is_known_before_the_app_fails_at_boot(key: str, 
     ("name", "keys"),
     [
         ("lazyit", {"WORKFLOW_SECRET_KEY", "ZITADEL_MASTERKEY"}),
-        ("rytask", {"SLACK_TOKEN_ENC_KEY", "GITHUB_TOKEN_ENC_KEY"}),
+        ("rytask-production", {"SLACK_TOKEN_ENC_KEY", "GITHUB_TOKEN_ENC_KEY"}),
         ("everruns", {"SECRETS_ENCRYPTION_KEY"}),
         ("cronicorn", set()),
     ],

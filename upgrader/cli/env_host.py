@@ -33,14 +33,16 @@ EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.tem
 
 @dataclass(frozen=True)
 class Host:
-    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from, `fix`
-    the command that mends its env file."""
+    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from,
+    `versions` are the names of that one and of where it went, `fix` is the command that mends its env file.
+    """
 
     stack: Stack
     state: State
     git: Git | None
     overlay: str = ""
     origin: str = ""
+    versions: tuple[str, str] = ("", "")
     fix: str = "upgrader env-check --fix"
 
     @property
@@ -79,7 +81,11 @@ def find(common: Common) -> Host:
     git = _git(directory)
     place = f"-C {quoted(_shown(directory))} " if common.directory else ""
     fix = f"upgrader {place}env-check --fix"
-    return Host(stack, state, git, overlay if Path(overlay).is_file() else "", _origin(state), fix)
+    last = _last_upgrade(state)
+    origin, target = last.get("origin", {}), last.get("target", {})
+    versions = (origin.get("name", ""), target.get("name", ""))
+    known = overlay if Path(overlay).is_file() else ""
+    return Host(stack, state, git, known, origin.get("commit", ""), versions, fix)
 
 
 def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> Looked:
@@ -113,6 +119,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         data_exists=True,
         found=found,
         profiles=stack.profiles or None,
+        versions=host.versions,
     )
     scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
     mode = os.stat(host.live).st_mode
@@ -195,12 +202,12 @@ def _previous(host: Host, path: str) -> Document | None:
         return None
 
 
-def _origin(state: State) -> str:
-    """The commit that the last finished upgrade started from; empty where the records know none."""
+def _last_upgrade(state: State) -> Mapping[str, Mapping[str, str]]:
+    """The arguments of the last upgrade that was finished: where it started from, and where it went."""
     for run in state.all(newest_first=True):
         if run.kind == "upgrade" and run.outcome == "done":
-            return str(run.arguments.get("origin", {}).get("commit", ""))
-    return ""
+            return run.arguments
+    return {}
 
 
 def _git(directory: Path) -> Git | None:

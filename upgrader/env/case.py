@@ -23,7 +23,8 @@ class Case:
     """One installation before one release.
 
     Without `previous` no key is known to be new; without `compose` no variable is known to be read. `found` are values
-    that older restore points have for keys which the live file lacks. `data_exists` says whether the installation holds
+    that older restore points have for keys which the live file lacks. `versions` are the names of the installed version
+    and of the new one; empty where nobody knows. `data_exists` says whether the installation holds
     data, None where nobody knows; `profiles` are Compose's active ones, None where only the files tell.
     `assume_generators` makes secrets of our own also where no generator is named.
     """
@@ -38,6 +39,7 @@ class Case:
     data_exists: bool | None = None
     found: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     profiles: tuple[str, ...] | None = None
+    versions: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

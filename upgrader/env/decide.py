@@ -65,7 +65,7 @@ class _Decider:
         ]
         found = self._with_siblings(found)
         found += self._demanded(taken)
-        return [self._held_back(decision) for decision in found] if self.facts.rewritten else found
+        return [self._held_back(decision) for decision in found]
 
     def _is_spent(self, decision: Decision, taken: frozenset[str]) -> bool:
         """Whether what is proposed for a key is another one's by now."""
@@ -222,10 +222,16 @@ class _Decider:
         return _decision(wanted.each, Answer("skip", (*wanted.requirement.why, why)), _NONE)
 
     def _held_back(self, decision: Decision) -> Decision:
-        """In a rewritten example nothing is taken for granted."""
-        if decision.decision not in _WRITES or (decision.decision == "carry" and "annotation" in decision.evidence[0]):
+        """In a rewritten example nothing is taken for granted, nor in one that a person carries over."""
+        if decision.decision not in _WRITES:
             return decision
-        why = "more than half of the keys that the example had are gone: it is another file, so nothing is written"
+        overlay = self.facts.case.overlay
+        why = overlay.by_hand(self.facts.case.versions) if overlay else None
+        said = decision.decision == "carry" and "annotation" in decision.evidence[0]
+        if not why and self.facts.rewritten and not said:
+            why = "more than half of the keys that the example had are gone: it is another file, so nothing is written"
+        if not why:
+            return decision
         value = decision.value if decision.source else None
         return replace(decision, decision="ask", evidence=(*decision.evidence, why), generator=None, value=value)
 

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cached_property
 
 from upgrader.env.annotations import Annotations, parse_annotations
@@ -103,13 +102,7 @@ class Facts(Variables):
     def _read_annotations(self, each: Entry | Disabled) -> Annotations:
         here = parse_annotations(each.comments) if any("@" in line for line in each.comments) else _PLAIN
         over = self.case.overlay.said.get(each.key) if self.case.overlay else None
-        if not over:
-            return here
-        words = {
-            word.name: getattr(over if getattr(over, word.name) != getattr(_PLAIN, word.name) else here, word.name)
-            for word in fields(Annotations)
-        }
-        return Annotations(**words)
+        return over.laid_over(here) if over else here
 
     def value(self, each: Entry | Disabled) -> str:
         """The overlay's value for a key, else the example's; empty where a comment has become the value."""

@@ -9,6 +9,7 @@ from upgrader.env.annotations import Annotations, loose_comments, said_in
 from upgrader.env.decorators import Decorator, decorators
 from upgrader.env.document import Document
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 from upgrader.errors import RefusedError
 
 Default = Literal["evidence", "required", "optional"]
@@ -21,6 +22,7 @@ DIRECTIVES: dict[str, str] = {
 }
 """Words for the head of an overlay, each with how it is written."""
 
+_VERSION = regex(r"(?:.*[/@-])?v?(?P<numbers>\d+(?:\.\d+)+)(?:[-+].*)?")
 _HINT = "docs/env-annotations.md has the vocabulary on one page"
 
 
@@ -45,9 +47,24 @@ class Overlay:
         """Whether it was written for the example at this path, as git names it."""
         return self.example in {None, example}
 
+    def by_hand(self, versions: tuple[str, str]) -> str | None:
+        """Why a person changes the env file on the way from one version to another, None where nothing says so."""
+        old, new = map(_numbers, versions)
+        for version, why in self.manual_upgrades.items():
+            there = _numbers(version)
+            if there and new and (old < there <= new if old else there == new):
+                return f"a person changes the env file for {version}" + (f": {why}" if why else "")
+        return None
+
     def value(self, key: str) -> str | None:
         """The value that stands in for the example's, None where the overlay leaves it to the example."""
         return self.document.get(key) or None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version's numbers; empty for what is named otherwise, such as a branch or a commit."""
+    found = _VERSION.fullmatch(version)
+    return tuple(int(part) for part in found["numbers"].split(".")) if found else ()
 
 
 def parse_overlay(data: bytes, path: str) -> Overlay:

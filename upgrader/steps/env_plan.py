@@ -60,6 +60,7 @@ def make_env_plan(world: "World") -> EnvPlan | None:
         data_exists=True,
         found=found_in(Points(world.app.home), live),
         profiles=world.app.stack.profiles or None,
+        versions=(world.options.origin.get("name", ""), world.target_name),
     )
     decisions = tuple(decide(case))
     label = f"{datetime.now(UTC).date().isoformat()} for {world.target_name}"

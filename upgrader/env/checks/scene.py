@@ -61,8 +61,7 @@ class Scene:
         if key not in self._said:
             here = self._shipped_line(key)
             over = self.case.overlay.said.get(key, _NONE) if self.case.overlay else _NONE
-            annotated = here and any(line.startswith("@") for line in here.comments)
-            self._said[key] = self.facts.said(here) if here and annotated else over
+            self._said[key] = self.facts.said(here) if here else over
         return self._said[key]
 
     def comments(self, key: str) -> tuple[str, ...]:

@@ -15,5 +15,6 @@ def decisions_between(old: Release, new: Release) -> list[Decision]:
             previous_compose=old.references,
             overlay=new.policy,
             data_exists=True,
+            versions=(old.label, new.label),
         )
     )

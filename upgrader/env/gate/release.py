@@ -83,7 +83,8 @@ class Release:
 
     @cached_property
     def all_said(self) -> Mapping[str, Annotations]:
-        return {**self._said[0], **(self.policy.said if self.policy else {})}
+        here, over = self._said[0], self.policy.said if self.policy else {}
+        return {**here, **{key: said.laid_over(here.get(key, Annotations())) for key, said in over.items()}}
 
     @cached_property
     def _document(self) -> tuple[Document, tuple[EnvSyntaxError, ...]]:
