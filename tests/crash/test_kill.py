@@ -38,7 +38,9 @@ def test_every_event_of_an_upgrade_and_of_its_rollback(stage: Stage, world: Worl
 
 
 # one fails before any container is swapped, and its rows are carried; the other after, and has a copy to go back to
-@pytest.mark.parametrize(("release", "options"), [("v1.2.0", '{"online": "always"}'), ("v1.3.0", "{}")])
+@pytest.mark.parametrize(
+    ("release", "options"), [("v1.2.0", '{"online": "always", "rehearsal": false}'), ("v1.3.0", "{}")]
+)
 @pytest.mark.parametrize("lane", range(HEALING_STRIDE))
 def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release: str, options: str) -> None:
     course = _failing_course(stage, world, release, options)
@@ -52,10 +54,10 @@ def test_every_event_of_a_healing(stage: Stage, world: World, lane: int, release
 
 @pytest.mark.parametrize(("delay", "tree"), [(0.05, False), (0.3, True), (0.9, True)])
 def test_the_middle_of_each_slow_step(stage: Stage, world: World, delay: float, tree: bool) -> None:
-    there = ["backup", "compose.build", "database.copy", "migrate", "compose.up"]
+    there = ["backup", "proof", "compose.build", "rehearse", "database.copy", "migrate", "compose.up"]
     again = ["database.stage", "database.swap", "git.restore", "compose.up"]
     if delay > 0.5:  # a short step would be over, and the next one too
-        there, again = ["backup", "compose.build", "migrate"], ["database.stage", "compose.up"]
+        there, again = ["backup", "proof", "compose.build", "rehearse", "migrate"], ["database.stage", "compose.up"]
     missed = _there_and_back(
         world,
         _middles("upgrade", delay, tree, *there),

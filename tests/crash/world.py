@@ -20,6 +20,8 @@ from upgrader.engine import journal, lock
 from upgrader.engine.state import State
 from upgrader.model.run import Run
 from upgrader.tools.postgres_sql import is_making
+from upgrader.tools.postgres_throwaway import leftovers
+from upgrader.tools.shell import Shell
 
 ROOT = Path(__file__).parents[2]
 SERVING = ["db", "web", "worker"]
@@ -197,6 +199,7 @@ class World:
         assert not self.state.unfinished()
         assert not lock.held(self.state.home)
         assert not [name for name in self.databases() if is_making(name)]
+        assert not leftovers(Shell(), here.project)
         assert not list(self.state.all()) or self.upgrader("status").code == 0
 
     def _assert_env(self, version: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.scenario import Operator
+from tests.e2e.scenario import WHOLE, Operator
 from tests.fixtures.engine import sh
 from upgrader.demo.host import Installation
 from upgrader.demo.remote import add_release, git
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.docker
 
 def test_plan_is_what_then_happens(app: Installation, tmp_path: Path) -> None:
     """Commits, files, env keys, images, migrations, mode, containers and steps: as told, so done."""
-    operator = Operator.at(app)
+    operator = Operator.at(app, WHOLE)
     app.write(3)
     world = operator.world()
     file = tmp_path / "plan.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import Client, Operator, changed_app
+from tests.e2e.scenario import WHOLE, Client, Operator, changed_app
 from tests.fixtures.engine import sh
 from tests.fixtures.stack import Install
 from upgrader.demo.host import GREETING, Installation
@@ -21,7 +21,7 @@ SLOW = {"migrations/0003_note_seals.sql": "alter table notes add column seal tex
 def test_upgrade_r1_r2_r3_r5(remote: Path, app: Installation) -> None:
     """R1: a whole restore point first; R2: the new version serves; R3: the override is untouched; R5: twice is once."""
     add_release(remote, "v1.1.1", SLOW, base="v1.1.0")
-    operator = Operator.at(app)
+    operator = Operator.at(app, WHOLE)
     rows = app.write(7)
     env, override = app.env_file.read_bytes(), (app.path / "docker-compose.override.yml").read_bytes()
     before, notes, schema = operator.boxes(), operator.table("notes"), operator.schema()

@@ -68,8 +68,8 @@ class Stand:
         """The run's restore point, with a dump of each of its databases."""
         points = Points(ctx.app.home)
         points.directory.mkdir(parents=True, exist_ok=True)
-        root, step = points.begin(ctx.run.id), Backup(id="backup", uses="backup")
-        saved = tuple(step._database(ctx, root, spec) for spec in ctx.app.databases.values())
+        root, step = points.begin(ctx.run.id), Backup.model_validate({"uses": "backup"})
+        saved = step._databases(ctx, root)
         point = RestorePoint(
             ctx.run.id, ctx.run.id, self.project, str(self.home), "now", "0", "0" * 40, None, "v1", databases=saved
         )

@@ -15,6 +15,7 @@ __all__ = [
     "PlaybookOption",
     "ProjectOption",
     "ProofOption",
+    "RehearsalOption",
     "TrustOption",
     "YesOption",
     "of",
@@ -82,6 +83,9 @@ ProofOption = Annotated[
         autocompletion=_proofs,
         callback=_proof,
     ),
+]
+RehearsalOption = Annotated[
+    bool, typer.Option("--no-rehearsal", help="Do not run the migrations on a copy of the data first.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 

@@ -26,6 +26,7 @@ def plan(
         bool, typer.Option("--offline", help="Plan with the writers stopped before the migrations.")
     ] = False,
     proof: c.ProofOption = "",
+    no_rehearsal: c.RehearsalOption = False,
     trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
@@ -53,6 +54,7 @@ def plan(
         keep_local_changes=keep_local_changes,
         online="always" if online else "never" if offline else "",
         proof=proof,
+        rehearsal=not no_rehearsal,
     )
     try:
         with say.looking(desk) as tick:

@@ -52,6 +52,7 @@ def upgrade(
         bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")
     ] = False,
     proof: c.ProofOption = "",
+    no_rehearsal: c.RehearsalOption = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Go through the procedure even if nothing seems to change.")
     ] = False,
@@ -75,6 +76,7 @@ def upgrade(
         online="always" if online else "never" if offline else "",
         rebuild=rebuild,
         proof=proof,
+        rehearsal=not no_rehearsal,
     )
     flags = {"--drop-conflicting-changes": "y"} if drop_conflicting_changes else {}
     return perform(open_app(common, yes=yes, flags=flags), options, saved)

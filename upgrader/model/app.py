@@ -38,7 +38,7 @@ class MigrationsSpec:
 
     `service` is the one-shot, `path` the directory of migration files, for the plan and the review. `online`: `auto`
     (the old version keeps serving while migrations run if their SQL is judged additive), `always`, or `never` (writers
-    are stopped first). `timeout` in seconds.
+    are stopped first). `timeout` in seconds. `rehearse`: whether they run on a copy of the data first.
     """
 
     service: str = ""
@@ -46,6 +46,7 @@ class MigrationsSpec:
     ledger: str = ""
     online: str = "auto"
     timeout: float = 3600.0
+    rehearse: bool = True
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,12 @@ def resolve_app(
         home=home / project,
         databases=databases,
         migrations=MigrationsSpec(
-            migrations.service, migrations.path, migrations.ledger, migrations.online, migrations.timeout
+            migrations.service,
+            migrations.path,
+            migrations.ledger,
+            migrations.online,
+            migrations.timeout,
+            migrations.rehearse,
         ),
         health=HealthSpec(
             checks=tuple(_health(check, names) for check in facts.health),

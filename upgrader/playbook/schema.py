@@ -156,13 +156,16 @@ class DatabaseSection(Section):
 
 
 class MigrationsSection(Section):
-    """The one-shot service that migrates, its files, and whether the old version may keep serving meanwhile."""
+    """The one-shot service that migrates, its files, whether the old version may keep serving meanwhile, and whether
+    it runs on a copy of the data first.
+    """
 
     service: str = ""
     path: str = ""
     ledger: str = ""
     online: Literal["auto", "always", "never"] = "auto"
     timeout: Duration = 3600.0
+    rehearse: bool = True
 
 
 class VersionCheck(Section):

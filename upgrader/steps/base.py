@@ -47,6 +47,8 @@ class Options:
     rebuild: bool = False
     proof: str = ""
     """`auto`, `restore` or `read` overrides how the playbook's `proof` step proves the dumps."""
+    rehearsal: bool = True
+    """Whether the migrations may run on a copy of the data first."""
     data: str = "auto"
     """Of a rollback: `auto`, `restore` (from the restore point, whatever the schema says) or `keep` (carry the
     rows).

@@ -13,13 +13,13 @@ from upgrader.model.manifest import RestorePoint, SavedDatabase
 from upgrader.steps.base import Context
 from upgrader.steps.points import Points
 from upgrader.tools.postgres import Server
+from upgrader.tools.postgres_reading import Reading
 from upgrader.tools.postgres_sql import conninfo, name_for, schema_entries
 from upgrader.tools.postgres_throwaway import (
     NoThrowawayError,
     Throwaway,
     available_memory,
     clear,
-    cores,
     leftovers,
     room,
 )
@@ -128,44 +128,42 @@ class _Making:
         started = time.monotonic()
         self.away.make(server, saved.name, live.describe(saved.name))
         schema = saved.name
-        with server.inside_copy(self._root / saved.files[0].path) as archive:
+        with server.reading(self._root / saved.archive) as reading:
             if self.full:
-                self._restore(server, archive, saved, saved.name, f"--jobs={cores()}")
+                self._restore(reading, saved, saved.name)
             else:
-                # an archive can be restored section by section, but not one section at a time by several programs
-                self._restore(server, archive, saved, saved.name, "--section=pre-data")
-                self._restore(server, archive, saved, saved.name, "--section=data", f"--jobs={cores()}")
+                self._restore(reading, saved, saved.name, "--section=pre-data", "--section=data")
                 schema = name_for(saved.name, self.ctx.run.id, "shape")
                 self.away.make(server, schema, live.describe(saved.name))
-                self._restore(server, archive, saved, schema, "--schema-only")
-            self._compare(server, archive, saved, schema)
+                self._restore(reading, saved, schema, "--schema-only")
+            self._compare(server, reading, saved, schema)
         seconds = time.monotonic() - started
         return Copied(sum(saved.rows.values()), len(saved.rows), server.size(saved.name), round(seconds, 3))
 
-    def _restore(self, server: Server, archive: str, saved: SavedDatabase, into: str, *options: str) -> None:
-        argv = ("pg_restore", "-w", "--exit-on-error", "--no-tablespaces", *options, "-d", conninfo(into), archive)
+    def _restore(self, reading: Reading, saved: SavedDatabase, into: str, *options: str) -> None:
+        flags = ("--exit-on-error", "--no-tablespaces", f"--jobs={reading.jobs}", *options)
         left = None if self.deadline is None else max(self.deadline - time.monotonic(), 1.0)
-        result = server.shell.attempt(server.inside(*argv, changes=True, timeout=left))
+        argv = ("pg_restore", "-w", *flags, "-d", conninfo(into), reading.path)
+        result = reading.client.shell.attempt(reading.client.inside(*argv, changes=True, timeout=left))
         if result.ok:
             return
         if result.code == TIMED_OUT and left is not None:
             raise NoThrowawayError(f"restoring {saved.name} took longer than it may")
-        failure = server.failure(result, f"restoring {saved.name}")
+        failure = reading.server.restore_failure(result, f"restoring {saved.name}")
         if _LACKS.search(result.out + result.err) or result.code in (125, 137):
             raise NoThrowawayError(failure.message, lines=failure.lines)
         raise _unproved(saved, failure.message.partition(": ")[2] or failure.message, failure.lines)
 
-    def _compare(self, server: Server, archive: str, saved: SavedDatabase, schema: str) -> None:
+    def _compare(self, server: Server, reading: Reading, saved: SavedDatabase, schema: str) -> None:
         counts = {table: rows.count for table, rows in server.row_counts(saved.name).items()}
         if differing := differences(saved.rows, counts):
             raise _unproved(saved, f"{differing[0]} after its restore", differing[1:])
         if server.schema_digest(schema) == saved.schema_sha256:
             return
-        dump = server.attempt(
-            server.inside("pg_dump", "-w", "--schema-only", database=schema), "reading the schema"
-        ).out
-        text = server.attempt(server.inside("pg_restore", "--schema-only", "-f", "-", archive), "reading the dump").out
-        changed = sorted(set(schema_entries(text)) ^ set(schema_entries(dump)))
+        wanted = reading.client.inside("pg_restore", "--schema-only", "-f", "-", reading.path)
+        got = server.inside("pg_dump", "-w", "--schema-only", database=schema)
+        one, other = (schema_entries(server.attempt(each, "reading the schema").out) for each in (wanted, got))
+        changed = sorted(set(one) ^ set(other))
         objects = list(dict.fromkeys(entry.partition("\n")[0] for entry in changed))
         raise _unproved(saved, "its schema is another one after its restore", objects)
 

@@ -13,6 +13,7 @@ from upgrader.steps.migrate import Migrate
 from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
 from upgrader.steps.proof import Proof
 from upgrader.steps.rebuild import ImagesRebuild
+from upgrader.steps.rehearse import Rehearse
 from upgrader.steps.writers import WritersStop
 
 KINDS: dict[str, type[StepModel]] = {
@@ -28,6 +29,7 @@ KINDS: dict[str, type[StepModel]] = {
     "env.reconcile": EnvReconcile,
     "compose.pull": ComposePull,
     "compose.build": ComposeBuild,
+    "rehearse": Rehearse,
     "writers.stop": WritersStop,
     "database.copy": DatabaseCopy,
     "migrate": Migrate,

@@ -13,6 +13,7 @@ from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps import copies
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.points import Points
+from upgrader.steps.rehearse import unsuited
 
 START = 5.0
 """Seconds that a throw-away server is expected to need until it answers, where that was never measured."""
@@ -67,7 +68,7 @@ class Proof(StepModel):
         wanted = ctx.options.proof or self.how
         if wanted == "read":
             return Choice("read", why="as asked")
-        best = "full" if sum(ctx.world.sizes.values()) < LARGE else "data"
+        best = "full" if self._followed(ctx) or sum(ctx.world.sizes.values()) < LARGE else "data"
         refused = ""
         for how in dict.fromkeys((best, "data")):
             seconds = expected(ctx, how)
@@ -75,6 +76,10 @@ class Proof(StepModel):
             if not refused:
                 return Choice(how, seconds)
         return Choice("read", why=refused)
+
+    def _followed(self, ctx: Context) -> bool:
+        """Whether the migrations are to be rehearsed on what is restored."""
+        return ctx.run.kind == "upgrade" and bool(ctx.options.target) and not unsuited(ctx, ctx.world.target_model)
 
     def _against(self, ctx: Context, how: str, seconds: float) -> str:
         if seconds > self.budget:
@@ -91,16 +96,18 @@ class Proof(StepModel):
         point = points.load(ctx.run.id)
         points.verify(point)
         insisting = (ctx.options.proof or self.how) == "restore"
-        started = time.monotonic()
+        started, followed = time.monotonic(), False
         try:
             found = copies.make(ctx, point, full=choice.how == "full", budget=None if insisting else 2 * self.budget)
+            followed = choice.how == "full" and self._followed(ctx)
         except copies.NoThrowawayError as error:
             if insisting:
                 raise
             ctx.say(f"not restored: {error.message}; the dumps were read in full when they were made")
             return self._note(ctx, point, Choice("read", why=error.message), 0.0)
         finally:
-            copies.clear(ctx.shell, ctx.app.stack.project, only=ctx.run.id)
+            if not followed:
+                copies.clear(ctx.shell, ctx.app.stack.project, only=ctx.run.id)
         for spec in ctx.app.databases.values():
             ctx.say(copies.told(ctx.world.database(spec), found[spec.id], full=choice.how == "full"))
         facts = self._note(ctx, point, choice, round(time.monotonic() - started, 3))

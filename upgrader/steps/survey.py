@@ -59,7 +59,7 @@ def _widen(ctx: Context, plan: Plan) -> Plan:
     world = ctx.world
     recreate = ComposeUp(id="compose.up", uses="compose.up")._services(ctx)  # noqa: SLF001
     migrations = world.migrations
-    downtime, why = _downtime(ctx, set(recreate))
+    downtime, why = expected_downtime(ctx, set(recreate), _measured_migrations(ctx))
     return replace(
         plan,
         images=tuple(_images(ctx)),
@@ -173,8 +173,11 @@ def _databases(ctx: Context) -> list[str]:
     return found
 
 
-def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
-    """How long the app is expected not to answer, in seconds, and what that rests on."""
+def expected_downtime(ctx: Context, recreate: set[str], migrations: float) -> tuple[float, str]:
+    """How long the app is expected not to answer, in seconds, and what that rests on.
+
+    `migrations` is how long these take, 0 where that is not known.
+    """
     if not recreate and ctx.world.migrations.mode != "offline":
         return 0.0, "no container is swapped"
     known = _measured(ctx, "upgrade")
@@ -184,7 +187,6 @@ def _downtime(ctx: Context, recreate: set[str]) -> tuple[float, str]:
     if ctx.world.migrations.mode != "offline":
         return swap, f"the swap, {source}; migrations run while the old version serves"
     data = sum(ctx.world.sizes.values())
-    migrations = _measured_migrations(ctx)
     apart = "" if migrations else "; how long the migrations themselves take is not known"
     return swap + data / COPIED + migrations, f"writers are stopped; the swap {source}, and the copy of the data{apart}"
 

@@ -168,6 +168,14 @@ class Docker:
             raise self._failed(result, f"waiting for {name}")
         return None
 
+    def lasted(self, name: str) -> float | None:
+        """Seconds from the start to the end of a container that has ended; None where there is none."""
+        found = self._inspect("container", [name])
+        state = found[0]["State"] if found else {}
+        if state.get("Status") != "exited":
+            return None
+        return model.seconds_between(state["StartedAt"], state["FinishedAt"])
+
     def follow_logs(self, name: str, say: Say | None = None, limit: float | None = None) -> int | None:
         """Say what the container prints until it ends; its exit status, or None when it runs on after `limit` seconds.
 

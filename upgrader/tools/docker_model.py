@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 PROJECT = "com.docker.compose.project"
@@ -119,6 +120,12 @@ def container(data: Mapping[str, Any]) -> Container:
         addresses=_addresses(data),
         created_at=data.get("Created", ""),
     )
+
+
+def seconds_between(start: str, end: str) -> float:
+    """Between two timestamps of the engine's, which counts nanoseconds."""
+    one, other = (datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)) for text in (start, end))
+    return round((other - one).total_seconds(), 3)
 
 
 def volume(data: Mapping[str, Any]) -> Volume:

@@ -1,6 +1,5 @@
 """Throw-away Postgres servers: a database's own image, started apart from everything, removed whatever happens."""
 
-import os
 import re
 import secrets
 from collections.abc import Collection
@@ -51,7 +50,7 @@ _TUNED = {
     "cron.launch_active_jobs": "off",
 }
 _ENVIRONMENT = re.compile(r"LANG|TZ|LC_[A-Z]+")
-_REMOTE = re.compile(r"^(?!\[local\])\S+ LOG:  connection authorized", re.MULTILINE)
+_REMOTE = re.compile(r"^(?!\[local\]|127\.0\.0\.1|::1)\S+ LOG:  connection authorized", re.MULTILINE)
 
 
 class NoThrowawayError(StepError):
@@ -292,8 +291,3 @@ def _settings(live: Server) -> list[str]:
     logical = theirs.pop("wal_level", "") == "logical"
     wal = {"wal_level": "logical"} if logical else {"wal_level": "minimal", "max_wal_senders": "0"}
     return [word for name, value in {**theirs, **_TUNED, **wal}.items() for word in ("-c", f"{name}={value}")]
-
-
-def cores() -> int:
-    """How many programs at once a restore may take: the live app wants to go on."""
-    return max(1, min(os.cpu_count() or 1, 4))

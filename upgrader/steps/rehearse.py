@@ -1,0 +1,215 @@
+"""The rehearsal: the new version's migrations run on a copy of the data, before anything of the app is touched."""
+
+import time
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from upgrader.errors import StepError
+from upgrader.model.app import DatabaseSpec
+from upgrader.model.duration import duration, plural, size
+from upgrader.model.events import Facts
+from upgrader.model.verdict import Needed, Satisfied, Verdict
+from upgrader.steps import copies
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.migrate import telling
+from upgrader.steps.points import Points
+from upgrader.tools.compose_clone import Clone, NoCloneError, companions, obstacle
+from upgrader.tools.compose_model import Model
+from upgrader.tools.postgres_shape import Shape
+
+OFF = "upgrader upgrade --no-rehearsal"
+
+
+class Rehearse(StepModel):
+    """Run the app's migration service on the copy that the proof restored, in a project cloned from the Compose model.
+
+    Nothing of the live stack is in its reach. Where that cannot be had it is left out, and said why.
+    """
+
+    alters: ClassVar[bool] = False
+
+    uses: Literal["rehearse"]
+
+    def describe(self) -> str:
+        return "Rehearse the migrations"
+
+    def check(self, ctx: Context) -> Verdict:
+        model = ctx.world.target_model if ctx.planning else ctx.world.model
+        if why := unsuited(ctx, model) or _unproved(ctx):
+            return Satisfied(f"not rehearsed: {why}", {"why": why})
+        return Needed(f"service {_service(ctx, model)}, on the copy in the throw-away server")
+
+    def apply(self, ctx: Context) -> Facts:
+        clone = _clone(ctx)
+        try:
+            return _Rehearsal(ctx, clone).perform()
+        except (NoCloneError, copies.NoThrowawayError) as error:
+            ctx.say(f"not rehearsed: {error.message}")
+            return {"why": error.message}
+        finally:
+            copies.clear(ctx.shell, ctx.app.stack.project, only=ctx.run.id)
+
+
+def unsuited(ctx: Context, model: Model) -> str:
+    """Why the migrations of the version with this model are not rehearsed; empty: they are, if there is a copy."""
+    if not (ctx.options.rehearsal and ctx.app.migrations.rehearse):
+        return "as asked"
+    service = _service(ctx, model)
+    if not service:
+        return "the app has no migration service"
+    if not ctx.app.databases:
+        return "the app has no database"
+    return obstacle(model, service, _servers(ctx, model), ctx.world.git.top)
+
+
+def _unproved(ctx: Context) -> str:
+    how = ctx.run.facts("proof").get("how") or ctx.run.before("proof").get("how")
+    return "" if how == "full" else "the data was not restored in full"
+
+
+def _service(ctx: Context, model: Model) -> str:
+    return ctx.world.migrating_in(model)
+
+
+def _servers(ctx: Context, model: Model) -> list[str]:
+    return [service for service in copies.by_service(ctx) if service in model.services]
+
+
+def _clone(ctx: Context) -> Clone:
+    return Clone(ctx.shell, ctx.app.stack, ctx.world.model, ctx.run.id, ctx.world.scratch.path)
+
+
+class _Rehearsal:
+    """One rehearsal of one run."""
+
+    def __init__(self, ctx: Context, clone: Clone) -> None:
+        self._ctx = ctx
+        self._clone = clone
+        self._model = clone.model
+        self._service = _service(ctx, clone.model)
+
+    def perform(self) -> Facts:
+        """Run the migrations, and report. Raises StepError with the migrations' own words where they fail."""
+        if self._clone.found() is None:
+            self._prepare()
+        else:
+            self._ctx.say(f"attached to {self._clone.container}, which an earlier process started")
+        started = time.monotonic()
+        code = self._await()
+        seconds = self._lasted(time.monotonic() - started)
+        if not self._came():
+            if code == 0:
+                self._ctx.say(f"{self._service} never connected to the copy: its rehearsal says nothing")
+                return {"why": "it never connected to the copy"}
+            lines = self._lines()
+            raise NoCloneError(f"{self._service} could not connect to the copy", lines=lines)
+        if code is None:
+            limit = self._ctx.app.migrations.timeout
+            raise StepError(
+                f"{self._service} took longer than {duration(limit)} in its rehearsal, and was stopped",
+                f"raise migrations.timeout in the playbook, or: {OFF}",
+                lines=self._lines(),
+            )
+        if code != 0:
+            lines = self._lines()
+            said = f": {telling(lines)}" if lines else ""
+            raise StepError(
+                f"{self._service} exited with status {code} in its rehearsal, on a copy of the data{said}",
+                f"tell its authors; if it only lacks the network there: {OFF}",
+                lines=lines,
+            )
+        return self._report(seconds)
+
+    def _prepare(self) -> None:
+        ctx = self._ctx
+        if not copies.are_whole(ctx):
+            ctx.say("the copy is gone: it is restored again")
+            copies.make(ctx, Points(ctx.app.home).load(ctx.run.id), full=True)
+        containers = {service: copies.throwaway(ctx, service).name for service in _servers(ctx, self._model)}
+        for service, specs in copies.by_service(ctx).items():
+            copy, live = copies.server_of(ctx, specs[0]), ctx.world.server(specs[0])
+            for spec in specs:
+                copy.execute("ANALYZE;", ctx.world.database(spec))
+            copies.throwaway(ctx, service).open_with(copy, live)
+        self._clone.open(containers)
+        around = companions(self._model, self._service, tuple(containers))
+        awaited = {
+            name: condition
+            for waiting in (*around.cloned, self._service)
+            for name, condition in self._model.services[waiting].depends_on.items()
+        }
+        self._clone.start(around, awaited)
+        self._clone.run_detached(self._service)
+
+    def _await(self) -> int | None:
+        """Its exit status; None when it ran out of time, and was stopped."""
+        docker, name = self._ctx.world.docker, self._clone.container
+        code = docker.follow_logs(name, limit=self._ctx.app.migrations.timeout)
+        if code is None:
+            docker.stop([name], timeout=2)
+        return code
+
+    def _lasted(self, otherwise: float) -> float:
+        """Seconds between its start and its end, as the engine has them: we may have come late."""
+        return self._ctx.world.docker.lasted(self._clone.container) or otherwise
+
+    def _came(self) -> bool:
+        """Whether anybody worked on a copy: else the migrations went elsewhere, or nowhere."""
+        return any(copies.throwaway(self._ctx, service).visited() for service in copies.by_service(self._ctx))
+
+    def _lines(self) -> list[str]:
+        return self._ctx.world.docker.log_tail(self._clone.container)
+
+    def _report(self, seconds: float) -> Facts:
+        from upgrader.steps.compose_up import ComposeUp
+        from upgrader.steps.survey import expected_downtime
+
+        ctx = self._ctx
+        found = {spec.id: self._changes(spec) for spec in ctx.app.databases.values()}
+        for spec in ctx.app.databases.values():
+            for line in found[spec.id]:
+                ctx.say(line)
+        recreate = set(ComposeUp(id="compose.up", uses="compose.up")._services(ctx))  # noqa: SLF001 - as the survey does
+        downtime, why = expected_downtime(ctx, recreate, seconds)
+        ctx.say(f"the migrations took {duration(seconds)}; expected downtime: about {duration(downtime)} ({why})")
+        return {"seconds": seconds, "downtime": round(downtime, 1), "changes": found}
+
+    def _changes(self, spec: DatabaseSpec) -> list[str]:
+        """What the migrations changed in the copy: tables, columns, rows and size."""
+        ctx = self._ctx
+        name, copy, live = ctx.world.database(spec), copies.server_of(ctx, spec), ctx.world.server(spec)
+        shapes = [Shape.of(server.query(Shape.QUERY, name)) for server in (live, copy)]
+        saved = next(saved for saved in Points(ctx.app.home).load(ctx.run.id).databases if saved.id == spec.id)
+        counts = {table: count.count for table, count in copy.row_counts(name).items()}
+        rewritten = {table: updated for table, (_, updated, _) in copy.write_counters(name).items() if updated}
+        before = ctx.run.facts("proof").get("sizes", {}).get(spec.id)
+        grown = [f"{name}: {size(before)} before, {size(copy.size(name))} after"] if before else []
+        return [*reshaped(*shapes), *moved(saved.rows, counts, rewritten), *grown]
+
+
+def reshaped(before: Shape, after: Shape) -> list[str]:
+    """Tables and columns that came, went or changed, in words."""
+    old = {str(table): table.columns for table in before.tables}
+    new = {str(table): table.columns for table in after.tables}
+    found = [f"{name}: new table" for name in sorted(new.keys() - old.keys())]
+    found += [f"{name}: dropped" for name in sorted(old.keys() - new.keys())]
+    for name in sorted(old.keys() & new.keys()):
+        was, now = old[name], new[name]
+        parts = [f"{column} added" for column in now if column not in was]
+        parts += [f"{column} dropped" for column in was if column not in now]
+        parts += [f"{column} is {now[column]} now" for column in now if column in was and was[column] != now[column]]
+        found += [f"{name}: {', '.join(parts)}"] if parts else []
+    return found
+
+
+def moved(before: Mapping[str, int], after: Mapping[str, int], rewritten: Mapping[str, int]) -> list[str]:
+    """Tables with other rows than before, in words."""
+    found = []
+    for table in sorted(after):
+        parts = []
+        if table in before and after[table] != before[table]:
+            parts.append(f"{plural(after[table], 'row')}, {before[table]} before")
+        if rewritten.get(table):
+            parts.append(f"{plural(rewritten[table], 'row')} rewritten")
+        found += [f"{table}: {'; '.join(parts)}"] if parts else []
+    return found
