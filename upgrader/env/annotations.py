@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from upgrader.env.decorators import Decorator, decorators, is_divider
 from upgrader.env.document import Disabled, Document, Entry
@@ -86,8 +86,7 @@ _GROUPS = (
 """Words that go before those of the file below only together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """An annotation that cannot be meant as it stands. `line` counts from 1."""
 
     line: int

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
 from types import MappingProxyType
+from typing import NamedTuple
 
 from upgrader.env.document import Document
 from upgrader.env.generate import Length, Unit, is_generator
@@ -73,8 +73,7 @@ _ASSIGNED = regex(r"\b(?P<key>[A-Z][A-Z0-9_]*)=['\"]?(?P<command>[\w.-]*:?\$\([^
 _IN_VALUE = regex(r"openssl[\W_]*rand[\W_]*(?P<form>hex|base64)[\W_]*(?P<n>\d+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
+class _Command(NamedTuple):
     start: int
     end: int
     spec: str

@@ -1,8 +1,7 @@
 """The decorators of one comment line, split as @env-spec splits them."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from upgrader.env.regex import regex
 
@@ -17,8 +16,7 @@ _SPACE = regex(r"\s*")
 Form = Literal["plain", "value", "call"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decorator:
+class Decorator(NamedTuple):
     """One `@name`, `@name=value` or `@name(value)`, and the words that follow it on its line.
 
     `value` and `words` are unquoted, `text` is the whole of it as written.

@@ -27,7 +27,7 @@ from upgrader.env.variables import Variables
 
 _NOTHING = Surroundings()
 _PLAIN = Annotations()
-_COMMAND = re.compile(r"ra?nd|tr -|pwgen|secret|uuid|token|generate", re.IGNORECASE)
+_COMMAND = regex(r"ra?nd|tr -|pwgen|secret|uuid|token|generate", re.IGNORECASE)
 """A word of every command that makes a secret: most comments have none, and need no closer look."""
 _PROFILE = regex(r"--profile[ =]([\w-]+)")
 
@@ -69,7 +69,7 @@ class Facts(Variables):
         if self.previous is None:
             return False
         active = {each.key for each in self.previous.entries}
-        gone = set(self.removed) - {each.old for each in self.renamed.values()}
+        gone = set(self.removed) - {old for old, _ in self.renamed.values()}
         return len(active) >= 8 and len(gone) * 2 > len(active)
 
     @cached_property

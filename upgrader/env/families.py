@@ -1,20 +1,19 @@
 """Keys that have another name now by what stands around them: a whole family's prefix, or one line in its place."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import TypeAlias
 
 from upgrader.env import evidence
 from upgrader.env.document import Document
 
 _FEWEST = 3  # keys that say by themselves that a prefix was renamed; two need the same defaults as well
 
+_COMMON = 50  # prefixes: a suffix that more of them have tells nothing
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
-    """The old name, and what tells that it is the same key."""
 
-    old: str
-    why: str
+Renamed: TypeAlias = tuple[str, str]
+"""The old name, and what tells that it is the same key."""
 
 
 def renamed(previous: Document, example: Document) -> Mapping[str, Renamed]:
@@ -24,12 +23,12 @@ def renamed(previous: Document, example: Document) -> Mapping[str, Renamed]:
     known = {*before, *(each.key for each in previous.disabled)}
     gone = [key for key in before if key not in kept]
     new = [key for key in now if key not in known]
-    found = {key: Renamed(old, f"{old} is gone, and it stands in its place") for key, old in _in_place(before, now)}
-    found = {key: each for key, each in found.items() if each.old in gone and key in new}
+    found = {key: (old, f"{old} is gone, and it stands in its place") for key, old in _in_place(before, now)}
+    found = {key: each for key, each in found.items() if each[0] in gone and key in new}
     for old_prefix, new_prefix, suffixes in _prefixes(before, now, gone, new):
         for suffix in suffixes:
             why = f"the keys {old_prefix}_… are called {new_prefix}_… now"
-            found.setdefault(f"{new_prefix}_{suffix}", Renamed(f"{old_prefix}_{suffix}", why))
+            found.setdefault(f"{new_prefix}_{suffix}", (f"{old_prefix}_{suffix}", why))
     return found
 
 
@@ -55,26 +54,29 @@ def _prefixes(
     before: Mapping[str, str], now: Mapping[str, str], gone: list[str], new: list[str]
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Prefixes most of whose keys are gone, and the one under which most of these have come back."""
-    added = set(new)
-    new_prefixes = {prefix for key in new for prefix in _heads(key)}
+    everything = Counter(prefix for key in before for prefix in _heads(key))
+    by_suffix: dict[str, list[str]] = {}
+    for key in new:
+        for prefix in _heads(key):
+            by_suffix.setdefault(key[len(prefix) + 1 :], []).append(prefix)
     families: dict[str, list[str]] = {}
     for key in gone:
         for prefix in _heads(key):
-            families.setdefault(prefix, []).append(key.removeprefix(f"{prefix}_"))
+            families.setdefault(prefix, []).append(key[len(prefix) + 1 :])
     for prefix, suffixes in families.items():
-        everything = sum(key.startswith(f"{prefix}_") for key in before)
-        if len(suffixes) < 2 or len(suffixes) * 2 <= everything:
+        if len(suffixes) < 2 or len(suffixes) * 2 <= everything[prefix]:
             continue
-        by_prefix = {
-            other: [each for each in suffixes if f"{other}_{each}" in added] for other in new_prefixes - {prefix}
-        }
-        most = max((len(each) for each in by_prefix.values()), default=0)
-        best = [other for other, each in by_prefix.items() if len(each) == most]
-        if len(best) == 1 and most >= 2 and most * 2 > len(suffixes):
-            back = by_prefix[best[0]]
-            same = all(before[f"{prefix}_{each}"] == now[f"{best[0]}_{each}"] for each in back)
-            if most >= _FEWEST or same:
-                yield prefix, best[0], back
+        back = Counter(other for each in suffixes for other in by_suffix.get(each, ())[:_COMMON])
+        most = back.most_common(2)
+        if not most or (len(most) == 2 and most[0][1] == most[1][1]):
+            continue
+        ((other, count), *_) = most
+        if count < 2 or count * 2 <= len(suffixes):
+            continue
+        carried = [each for each in suffixes if f"{other}_{each}" in now]
+        same = all(before[f"{prefix}_{each}"] == now[f"{other}_{each}"] for each in carried)
+        if count >= _FEWEST or same:
+            yield prefix, other, carried
 
 
 def _heads(key: str) -> Iterator[str]:

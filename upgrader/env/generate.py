@@ -4,7 +4,7 @@ import binascii
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from upgrader.env.regex import regex
 from upgrader.errors import RefusedError
@@ -55,8 +55,7 @@ class Length:
         return f"{self.bound} {self.count} {self.unit}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """A generator, taken apart. `size` is in bytes, for `alnum` in characters."""
 
     prefix: str

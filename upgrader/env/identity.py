@@ -67,12 +67,13 @@ class Identity:
 
     def resettled(self, key: str, value: str) -> Past | None:
         """The old name of a key that moved with its whole family, or that stands where the old one stood."""
-        found = self.facts.renamed.get(key)
-        if found is None or not (live := self.facts.live.get(found.old)):
+        old, why = self.facts.renamed.get(key, ("", ""))
+        live = self.facts.live.get(old)
+        if not live:
             return None
-        same = self.facts.previous is not None and self.facts.previous.get(found.old) == value
+        same = self.facts.previous is not None and self.facts.previous.get(old) == value
         switch = bool(value) and evidence.is_switch(value) != evidence.is_switch(live)
-        return Past(found.why, found.old, live, sure=same or not switch)
+        return Past(why, old, live, sure=same or not switch)
 
     def twin(self, key: str, value: str) -> Past | None:
         """The key of a server of the stack's own with the same example value: a client's name or key for it."""

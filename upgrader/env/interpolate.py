@@ -3,14 +3,16 @@
 import re
 from collections.abc import Callable
 
+from upgrader.env.regex import regex
+
 Lookup = Callable[[str], str | None]
 """The value of a variable, or None when it is not set."""
 
-_REFERENCE = re.compile(
+_REFERENCE = regex(
     r"\$(?:(?P<escaped>\$)|(?P<named>[_a-z][_a-z0-9]*)|\{(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\}|(?P<invalid>)))",
     re.IGNORECASE,
 )
-_BRACED = re.compile(r"(?P<name>[_a-z][_a-z0-9]*)(?:(?P<operator>:?[-+?])(?P<word>.*))?", re.IGNORECASE)
+_BRACED = regex(r"(?P<name>[_a-z][_a-z0-9]*)(?:(?P<operator>:?[-+?])(?P<word>.*))?", re.IGNORECASE)
 
 
 class InterpolationError(Exception):

@@ -3,8 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 BOM = b"\xef\xbb\xbf"
 
@@ -15,6 +14,8 @@ _BLANKS = re.compile(_BLANK + rb"*")
 _SPACES = re.compile(_SPACE + rb"*")
 _EXPORT = re.compile(rb"export(?=[\t\n\f\r ])" + _BLANK + rb"*")
 _PLAIN_KEY = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(=|\r?\n)")
+_SIMPLE = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)=([A-Za-z0-9_./:@,+%*=-]*)(?=\n)")
+"""Most lines: nothing in the value that means anything."""
 _SPACE_CHARACTERS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _QUOTED_PIECE = {b'"': re.compile(rb'[^"\\]+'), b"'": re.compile(rb"[^'\\]+")}
 
@@ -44,8 +45,7 @@ class LexError(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One assignment or bare key. `template` is still to be interpolated unless the quote is single.
 
     `start` and `end` are byte offsets; the line ending is not part of it.
@@ -59,8 +59,7 @@ class Statement:
     inline: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A line that is only a comment: the text after `#`, untrimmed."""
 
     text: str
@@ -95,6 +94,9 @@ def lex(data: bytes) -> Iterator[Statement | Comment]:
 
 
 def _statement(data: bytes, start: int) -> tuple[Statement, int]:
+    if simple := _SIMPLE.match(data, start):
+        end = simple.end()
+        return Statement(simple[1].decode(), simple[2].decode(), "", start, end, ""), end
     key, bare, at = _key(data, start)
     if bare:
         return Statement(key, None, "", start, start + len(data[start:at].rstrip(b"\r\n")), ""), at

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from upgrader.env.regex import regex
 
@@ -79,8 +79,7 @@ _EXISTING = regex(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A prose condition. Without a key it could not be understood. An empty value means: unset or empty.
 
     `required` says that the key is demanded then, rather than used.

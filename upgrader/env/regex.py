@@ -12,12 +12,15 @@ class _Regex:
         self.flags = flags
 
     def __getattr__(self, name: str) -> Any:
-        compiled = re.compile(self.pattern, self.flags)
+        compiled = re.compile(self.pattern, self.flags | re.ASCII)
         for method in _METHODS:
             setattr(self, method, getattr(compiled, method))  # the next call goes straight there
         return getattr(compiled, name)
 
 
 def regex(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """As `re.compile`, but a mistake in the pattern is found by its first use: tests must reach each of them."""
+    """As `re.compile`, but a mistake in the pattern is found by its first use: tests must reach each of them.
+
+    Letters, blanks and case are those of ASCII: names of keys are, and the others cost time.
+    """
     return cast("re.Pattern[str]", _Regex(pattern, flags))

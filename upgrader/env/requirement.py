@@ -1,7 +1,7 @@
 """Whether a key is needed at all, from the strongest evidence to the weakest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from upgrader.env import evidence, prose
 from upgrader.env.annotations import Annotations
@@ -13,8 +13,7 @@ from upgrader.env.facts import Facts
 UNSAID = "nothing says that it is required, and its value reads like the app's default"
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """`strong`: said in so many words, by an annotation, the comment or Compose, rather than read from the value.
 
     `choice`: whatever the example says, only the operator knows what holds here.

@@ -1,7 +1,7 @@
 """The comments that speak of a key: its own, those of its run of lines, the heading of its section."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from upgrader.env.document import Document
 from upgrader.env.regex import regex
@@ -12,8 +12,7 @@ _FENCED = regex(r"#{2,} *[^# ][^#]*#{2,}")
 _FRAMED = regex(r"[-=#*~_+─━═\s\[]{2,}(?P<title>[^-=#*~─━═].*?)[-=#*~_+─━═\s\]]{2,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """`own` stands directly above the key or behind it. `run` heads the unbroken run of lines in which the key is a
     later one; `apart` is the comment above it with a blank line between. `section` is the nearest heading's text. Keys
     on lines that follow each other directly have the same `block`.

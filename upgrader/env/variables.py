@@ -8,8 +8,9 @@ from upgrader.env.case import Case
 from upgrader.env.evidence import is_datastore_image
 from upgrader.env.interpolate import InterpolationError, interpolate
 from upgrader.env.references import Reference, References, ServiceText
+from upgrader.env.regex import regex
 
-_PROFILE = re.compile(r"--profile[ =]([\w-]+)")
+_PROFILE = regex(r"--profile[ =]([\w-]+)")
 
 
 class Variables:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from upgrader.env.decorators import Decorator
 from upgrader.env.regex import regex
@@ -14,8 +13,7 @@ _EQ = regex(rf"""\(?\s*eq\(\s*\$(?P<key>{_KEY})\s*,\s*(?P<quote>["'`]?)(?P<value
 TEMPLATE = regex(rf"\{{(?P<key>{_KEY})(?P<part>#(?:password|host))?\}}")
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """A condition on another key of the live file: it has this value, or, negated, it has not.
 
     An unset key is like an empty one, letters match in either case; that a key is set is `When(key, "", negated=True)`.
@@ -149,8 +147,7 @@ def _value(field: str, pattern: str) -> Reader:
     return lambda decorator: {field: _one(decorator, pattern)}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of the vocabulary: how it is read, and how it is written."""
 
     read: Reader

@@ -8,6 +8,7 @@ from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.values import is_comment
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
+from upgrader.env.regex import regex
 
 # All that both readers agree on, with certainty: nearly every line of nearly every file.
 _PLAIN = re.compile(
@@ -17,7 +18,7 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 _BEHIND_QUOTE = re.compile(rb"[\t ]*(#.*)?\r?")
-_REFERENCE = re.compile(r"\$(?:\$|(?P<bare>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
+_REFERENCE = regex(r"\$(?:\$|(?P<bare>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})")
 _GIVEN = {"HOME", "PWD", "USER", "UID", "GID", "HOSTNAME", "HOST", "PATH", "SHELL", "LANG", "TZ", "LOGNAME", "TMPDIR"}
 """What Compose's own environment usually has."""
 

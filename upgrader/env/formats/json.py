@@ -8,8 +8,15 @@ from upgrader.env.finding import Finding
 
 
 def render(findings: Sequence[Finding], decisions: Sequence[Decision]) -> str:
-    found = {"findings": [_finding(each) for each in findings], "decisions": [_decision(each) for each in decisions]}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    """One object, with a line for each finding and decision: it is read by people too, and compared."""
+    found = _lines([_finding(each) for each in findings])
+    decided = _lines([_decision(each) for each in decisions])
+    return f'{{\n  "findings": [{found}],\n  "decisions": [{decided}]\n}}\n'
+
+
+def _lines(objects: Sequence[dict[str, object]]) -> str:
+    lines = [f"\n    {json.dumps(each, ensure_ascii=False)}" for each in objects]
+    return ",".join(lines) + ("\n  " if lines else "")
 
 
 def _finding(finding: Finding) -> dict[str, object]:
