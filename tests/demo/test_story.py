@@ -40,7 +40,16 @@ def good_story() -> Told:
         sight = BEFORE if act.name == "back" else AFTER
         after = replace(sight, notes=NOTES[act.name])
         told = NOTES["sick"] if act.name == "undo" else NOTES[act.name]
-        scenes[act.name] = Scene(act.line, act.code, act.version, act.code, 20.0, Downtime(1.0, 1.5), told, after)
+        scenes[act.name] = Scene(
+            act.line,
+            act.code,
+            act.version,
+            act.code,
+            20.0,
+            Downtime(0.0 if act.name == "broken" else 1.0, 1.5),
+            told,
+            after,
+        )
     return Told(BEFORE, scenes)
 
 
@@ -60,7 +69,7 @@ def false_claims(told: Told) -> list[str]:
 def test_a_good_story_proves_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert false_claims(good_story()) == []
     assert verdict(Screen(), good_story()) == 0
-    assert "22 of 22 claims hold." in capsys.readouterr().out
+    assert "23 of 23 claims hold." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -74,6 +83,7 @@ def test_a_good_story_proves_everything(capsys: pytest.CaptureFixture[str]) -> N
         (tampered("undo", after_notes=(*NOTES["undo"], "f")), "every note that a client was told is written is there, once"),
         (tampered("upgrade", acknowledged=()), "every note that a client was told is written is there, once"),
         (tampered("upgrade", downtime=Downtime(15.0, 15.0)), "the old version served during its build and migrations"),
+        (tampered("broken", downtime=Downtime(2.0, 2.0)), "no client noticed: it was refused in a rehearsal"),
         (tampered("back", after_notes=("a",)), "the notes are those of the moment when v1.0.0 was left"),
         (tampered("back", after_notes=("a", "b", "x")), "the notes are those of the moment when v1.0.0 was left"),
         (tampered("undo", after_env=KEYED.replace(b"ab", b"cd")), "WORKFLOW_SECRET_KEY was generated once, and kept"),
@@ -116,7 +126,7 @@ def test_the_story_runs_through_and_leaves_nothing(tmp_path: Path) -> None:
     told = output.read_text()
     for act in ACTS:
         assert f"$ upgrader {act.line}" in told
-    assert "22 of 22 claims hold." in told
+    assert "23 of 23 claims hold." in told
     assert nothing_left(tmp_path, told)
 
 

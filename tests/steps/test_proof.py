@@ -73,6 +73,13 @@ def test_a_database_with_a_bit_of_everything_is_proved(either: Stand, how: str) 
         )
         assert (indexes > 0) == (how == "full")
         assert copies.are_whole(ctx)
+        live, passwords = (
+            either.server,
+            "SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword <> '' ORDER BY 1;",
+        )
+        copies.throwaway(ctx, "db").open_with(copy, live, point.databases[0].name)
+        assert [role for role, _ in live.query(passwords)] == ["app", "reporter"]
+        assert copy.query(passwords) == live.query(passwords)
     finally:
         copies.clear(ctx.shell, ctx.app.stack.project)
     assert (found.rows, found.tables) == (sum(ROWS.values()), len(ROWS))
@@ -182,6 +189,9 @@ def test_rows_that_break_their_own_rules_are_found_by_a_full_restore(stand: Stan
     with pytest.raises(StepError, match="violates foreign key constraint") as failed:
         proof().apply(ctx)
     assert "does not bring it back" in failed.value.message
+    (database,) = Points(ctx.app.home).load(ctx.run.id).databases
+    assert database.proved
+    assert (database.proved.how, database.proved.why) == ("failed", failed.value.message)
 
 
 # --- no restore, and why
@@ -238,6 +248,18 @@ def test_an_image_that_is_gone_and_a_disk_that_is_full_leave_nothing(stand: Stan
     with pytest.raises(NoThrowawayError, match="does not come up") as full:
         away.start(container, live, Room(GIB, files=20 << 20))
     assert any("No space left" in line for line in full.value.lines)
+
+
+@docker
+def test_a_disk_that_fills_up_in_the_midst_of_a_restore_is_no_false_alarm(stand: Stand) -> None:
+    """A view that is small in the live server and too large for a throw-away one."""
+    rows = "CASE current_setting('autovacuum') WHEN 'off' THEN 900000 ELSE 1 END"
+    big = f"CREATE MATERIALIZED VIEW big AS SELECT repeat(md5(i::text), 32) FROM generate_series(1, {rows}) AS i;"
+    ctx = stand.context(stand.database(big))
+    stand.point(ctx)
+    facts = proof().apply(ctx)
+    assert facts["how"] == "read"
+    assert "The disk is full while restoring" in facts["why"]
 
 
 @docker

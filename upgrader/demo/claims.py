@@ -60,6 +60,8 @@ class Claim:
     seen: str
 
 
+NOTICED = 1.0
+"""Seconds without an answer that a client takes for a busy machine; a swap takes longer."""
 SCHEMAS = {"1.0.0": 2, "1.1.0": 4}
 ACTS = ("upgrade", "broken", "sick", "back", "undo")
 
@@ -101,6 +103,12 @@ def _scene(told: Told, name: str, scene: Scene) -> Iterator[Claim]:
             "  the old version served during its build and migrations",
             scene.downtime.total < scene.seconds / 2,
             f"no answer for {duration(scene.downtime.total)} of {duration(scene.seconds)}",
+        )
+    if name == "broken":
+        yield Claim(
+            "  no client noticed: it was refused in a rehearsal",
+            scene.downtime.longest < NOTICED,
+            f"no answer for {duration(scene.downtime.total)}",
         )
     if name == "back":
         yield _went_back(told, scene)

@@ -39,7 +39,7 @@ ACTS = (
     Act("upgrade", "v1.1.0 wants a new secret and new tables", "upgrade --to v1.1.0 --yes", ExitCode.DONE, "1.1.0"),
     Act(
         "broken",
-        "v1.2.0 breaks midway through its migrations",
+        "v1.2.0 would break midway through its migrations: a rehearsal on a copy finds out",
         "upgrade --to v1.2.0 --yes",
         ExitCode.ROLLED_BACK,
         "1.1.0",

@@ -24,7 +24,8 @@ class Proved:
     """What is known of a dump's worth, and since when.
 
     `how`: `read` (every byte was read), `data` (restored without indexes into a throw-away server, the schema beside
-    it), or `full` (restored as a way back would); rows and schema were compared. `why`: why it was no more than this.
+    it), or `full` (restored as a way back would); rows and schema were compared. `failed`: it did not come back as it
+    was dumped. `why`: why it was no more than this.
     """
 
     how: str

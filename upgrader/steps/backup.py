@@ -15,7 +15,7 @@ from upgrader import __version__
 from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import duration, plural, size
 from upgrader.model.events import Facts
-from upgrader.model.manifest import Pin, RestorePoint, SavedDatabase, SavedFile
+from upgrader.model.manifest import Pin, Proved, RestorePoint, SavedDatabase, SavedFile
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.fingerprints import fingerprints
@@ -168,6 +168,7 @@ class Backup(StepModel):
             rows={table: count.count for table, count in dump.rows.items()},
             size=bytes_,
             seconds=round(dump.seconds, 3),
+            proved=Proved("read", ctx.now()),
         )
 
     def _known(self, ctx: Context, spec: DatabaseSpec, server: Server) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """Copies of a restore point's databases in throw-away servers: made from the dumps, compared with what was dumped."""
 
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrader.errors import StepError
+from upgrader.errors import RefusedError, StepError, TransientError
 from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import duration, plural
 from upgrader.model.manifest import RestorePoint, SavedDatabase
 from upgrader.steps.base import Context
 from upgrader.steps.points import Points
-from upgrader.tools.postgres import Server
+from upgrader.tools.postgres import Description, Server
 from upgrader.tools.postgres_reading import Reading
 from upgrader.tools.postgres_sql import conninfo, name_for, schema_entries
 from upgrader.tools.postgres_throwaway import (
@@ -20,12 +21,21 @@ from upgrader.tools.postgres_throwaway import (
     Throwaway,
     available_memory,
     clear,
-    leftovers,
     room,
 )
 from upgrader.tools.shell import TIMED_OUT
 
-__all__ = ["Copied", "NoThrowawayError", "are_whole", "by_service", "clear", "leftovers", "make", "server_of"]
+__all__ = [
+    "Copied",
+    "NoThrowawayError",
+    "UnprovedError",
+    "are_whole",
+    "by_service",
+    "clear",
+    "make",
+    "server_of",
+    "throwaway",
+]
 
 MOST_TOLD = 10
 """How many differences between a dump and its restore are named."""
@@ -37,6 +47,10 @@ _LACKS = re.compile(
     r"|is not running|no such container|the database system is",
     re.IGNORECASE,
 )
+
+
+class UnprovedError(StepError):
+    """A dump did not come back as what was dumped."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ def by_service(ctx: Context) -> dict[str, list[DatabaseSpec]]:
 
 
 def throwaway(ctx: Context, service: str) -> Throwaway:
-    return Throwaway(ctx.shell, ctx.app.stack.project, ctx.run.id, service)
+    return Throwaway(ctx.shell, ctx.app.stack.project, ctx.run.id, service, ctx.world.looks)
 
 
 def server_of(ctx: Context, spec: DatabaseSpec) -> Server:
@@ -76,13 +90,18 @@ def make(ctx: Context, point: RestorePoint, *, full: bool, budget: float | None 
     """Restore each dump of the point into a throw-away server, and compare; what was found, by database.
 
     Without `full` the data comes without indexes and constraints, and the schema is tried by itself: four times as
-    fast. Raises NoThrowawayError where that is not possible within `budget` seconds, or on this machine; StepError
+    fast. Raises NoThrowawayError where that is not possible within `budget` seconds, or on this machine; UnprovedError
     where the dump is not what it should be. The servers stay: `clear` removes them.
     """
     deadline = time.monotonic() + budget if budget is not None else None
     found: dict[str, Copied] = {}
     for service, specs in by_service(ctx).items():
-        found |= _Making(ctx, point, full, deadline, throwaway(ctx, service)).all(specs)
+        try:
+            found |= _Making(ctx, point, full, deadline, throwaway(ctx, service)).all(specs)
+        except (UnprovedError, NoThrowawayError, TransientError):
+            raise
+        except (StepError, RefusedError) as error:  # something about the server, not about what was restored
+            raise NoThrowawayError(error.message, lines=error.lines) from error
     return found
 
 
@@ -126,7 +145,8 @@ class _Making:
 
     def _one(self, server: Server, live: Server, saved: SavedDatabase) -> Copied:
         started = time.monotonic()
-        self.away.make(server, saved.name, live.describe(saved.name))
+        description = self._description(saved) or live.describe(saved.name)
+        self.away.make(server, saved.name, description)
         schema = saved.name
         with server.reading(self._root / saved.archive) as reading:
             if self.full:
@@ -134,11 +154,17 @@ class _Making:
             else:
                 self._restore(reading, saved, saved.name, "--section=pre-data", "--section=data")
                 schema = name_for(saved.name, self.ctx.run.id, "shape")
-                self.away.make(server, schema, live.describe(saved.name))
+                self.away.make(server, schema, description)
                 self._restore(reading, saved, schema, "--schema-only")
-            self._compare(server, reading, saved, schema)
-        seconds = time.monotonic() - started
-        return Copied(sum(saved.rows.values()), len(saved.rows), server.size(saved.name), round(seconds, 3))
+            with server.looks.looking():
+                self._compare(server, reading, saved, schema)
+                size = server.size(saved.name)
+        return Copied(sum(saved.rows.values()), len(saved.rows), size, round(time.monotonic() - started, 3))
+
+    def _description(self, saved: SavedDatabase) -> Description | None:
+        """All of the database that its dump does not carry, as noted beside it."""
+        path = self._root / "databases" / f"{saved.id}.json"
+        return Description.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def _restore(self, reading: Reading, saved: SavedDatabase, into: str, *options: str) -> None:
         flags = ("--exit-on-error", "--no-tablespaces", f"--jobs={reading.jobs}", *options)
@@ -182,9 +208,9 @@ def differences(dumped: Mapping[str, int], restored: Mapping[str, int]) -> list[
     return found
 
 
-def _unproved(saved: SavedDatabase, why: str, lines: "list[str] | tuple[str, ...]") -> StepError:
+def _unproved(saved: SavedDatabase, why: str, lines: Sequence[str]) -> UnprovedError:
     more = [f"… and {len(lines) - MOST_TOLD} more"] if len(lines) > MOST_TOLD else []
-    return StepError(
+    return UnprovedError(
         f"the dump of {saved.name} does not bring it back: {why}",
         "nothing was changed; look at the database, then try again: upgrader upgrade",
         lines=[*lines[:MOST_TOLD], *more],

@@ -105,6 +105,9 @@ class Proof(StepModel):
                 raise
             ctx.say(f"not restored: {error.message}; the dumps were read in full when they were made")
             return self._note(ctx, point, Choice("read", why=error.message), 0.0)
+        except copies.UnprovedError as error:
+            self._note(ctx, point, Choice("failed", why=error.message), round(time.monotonic() - started, 3))
+            raise
         finally:
             if not followed:
                 copies.clear(ctx.shell, ctx.app.stack.project, only=ctx.run.id)
@@ -148,6 +151,6 @@ def _facts(choice: Choice, seconds: float = 0.0) -> Facts:
 def _proved(point: RestorePoint) -> Facts:
     """What an earlier process of the run proved by a restore; empty when it did not come so far."""
     proved = [database.proved for database in point.databases if database.proved]
-    if len(proved) < len(point.databases) or any(each.how == "read" for each in proved):
+    if len(proved) < len(point.databases) or any(each.how not in RATES for each in proved):
         return {}
     return {"how": proved[0].how, "why": "", "seconds": proved[0].seconds}

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from itertools import chain
 from typing import ClassVar, Literal
 
-from upgrader.errors import StepError
+from upgrader.errors import RefusedError, StepError, TransientError
 from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import duration, plural, size
 from upgrader.model.events import Facts
@@ -16,6 +17,7 @@ from upgrader.steps.points import Points
 from upgrader.tools.compose_clone import Clone, NoCloneError, companions, obstacle
 from upgrader.tools.compose_model import Model
 from upgrader.tools.postgres_shape import Shape
+from upgrader.tools.postgres_throwaway import Throwaway, ailment, was_visited
 
 OFF = "upgrader upgrade --no-rehearsal"
 
@@ -91,46 +93,63 @@ class _Rehearsal:
     def perform(self) -> Facts:
         """Run the migrations, and report. Raises StepError with the migrations' own words where they fail."""
         if self._clone.found() is None:
-            self._prepare()
+            self._ready()
+            self._clone.run_detached(self._service)
         else:
             self._ctx.say(f"attached to {self._clone.container}, which an earlier process started")
         started = time.monotonic()
         code = self._await()
         seconds = self._lasted(time.monotonic() - started)
-        if not self._came():
-            if code == 0:
-                self._ctx.say(f"{self._service} never connected to the copy: its rehearsal says nothing")
-                return {"why": "it never connected to the copy"}
-            lines = self._lines()
-            raise NoCloneError(f"{self._service} could not connect to the copy", lines=lines)
+        if code != 0:
+            self._excuse()
+            raise self._failure(code)
+        if not was_visited(self._log()):
+            raise NoCloneError("it never connected to the copy")
+        return self._report(seconds)
+
+    def _excuse(self) -> None:
+        """Raise NoCloneError where the migrations cannot be blamed for what they met apart from the live stack."""
+        log, running = self._log(), all(self._server(name).runs() for name in copies.by_service(self._ctx))
+        if why := ailment(log) or ("" if running else "it ended"):
+            raise NoCloneError(f"the server of the copy could not go on: {why}", lines=self._lines())
+        if not was_visited(log):
+            raise NoCloneError(f"{self._service} could not connect to the copy", lines=self._lines())
+
+    def _failure(self, code: int | None) -> StepError:
+        lines = self._lines()
         if code is None:
             limit = self._ctx.app.migrations.timeout
-            raise StepError(
+            return StepError(
                 f"{self._service} took longer than {duration(limit)} in its rehearsal, and was stopped",
                 f"raise migrations.timeout in the playbook, or: {OFF}",
-                lines=self._lines(),
-            )
-        if code != 0:
-            lines = self._lines()
-            said = f": {telling(lines)}" if lines else ""
-            raise StepError(
-                f"{self._service} exited with status {code} in its rehearsal, on a copy of the data{said}",
-                f"tell its authors; if it only lacks the network there: {OFF}",
                 lines=lines,
             )
-        return self._report(seconds)
+        said = f": {telling(lines)}" if lines else ""
+        return StepError(
+            f"{self._service} exited with status {code} in its rehearsal, on a copy of the data{said}",
+            f"tell its authors; if it only lacks the network there: {OFF}",
+            lines=lines,
+        )
+
+    def _ready(self) -> None:
+        """Whatever goes wrong here says nothing about the migrations."""
+        try:
+            self._prepare()
+        except (NoCloneError, copies.UnprovedError, TransientError):
+            raise
+        except (StepError, RefusedError) as error:
+            raise NoCloneError(error.message, lines=error.lines) from error
 
     def _prepare(self) -> None:
         ctx = self._ctx
         if not copies.are_whole(ctx):
             ctx.say("the copy is gone: it is restored again")
             copies.make(ctx, Points(ctx.app.home).load(ctx.run.id), full=True)
-        containers = {service: copies.throwaway(ctx, service).name for service in _servers(ctx, self._model)}
+        containers = {service: self._server(service).name for service in _servers(ctx, self._model)}
         for service, specs in copies.by_service(ctx).items():
             copy, live = copies.server_of(ctx, specs[0]), ctx.world.server(specs[0])
             for spec in specs:
-                copy.execute("ANALYZE;", ctx.world.database(spec))
-            copies.throwaway(ctx, service).open_with(copy, live)
+                self._server(service).open_with(copy, live, ctx.world.database(spec))
         self._clone.open(containers)
         around = companions(self._model, self._service, tuple(containers))
         awaited = {
@@ -139,7 +158,6 @@ class _Rehearsal:
             for name, condition in self._model.services[waiting].depends_on.items()
         }
         self._clone.start(around, awaited)
-        self._clone.run_detached(self._service)
 
     def _await(self) -> int | None:
         """Its exit status; None when it ran out of time, and was stopped."""
@@ -153,9 +171,12 @@ class _Rehearsal:
         """Seconds between its start and its end, as the engine has them: we may have come late."""
         return self._ctx.world.docker.lasted(self._clone.container) or otherwise
 
-    def _came(self) -> bool:
-        """Whether anybody worked on a copy: else the migrations went elsewhere, or nowhere."""
-        return any(copies.throwaway(self._ctx, service).visited() for service in copies.by_service(self._ctx))
+    def _server(self, service: str) -> Throwaway:
+        return copies.throwaway(self._ctx, service)
+
+    def _log(self) -> str:
+        """Of all servers of copies."""
+        return "\n".join(self._server(service).log() for service in copies.by_service(self._ctx))
 
     def _lines(self) -> list[str]:
         return self._ctx.world.docker.log_tail(self._clone.container)
@@ -165,10 +186,14 @@ class _Rehearsal:
         from upgrader.steps.survey import expected_downtime
 
         ctx = self._ctx
-        found = {spec.id: self._changes(spec) for spec in ctx.app.databases.values()}
-        for spec in ctx.app.databases.values():
-            for line in found[spec.id]:
-                ctx.say(line)
+        found: dict[str, list[str]] = {}
+        try:
+            with ctx.world.looks.looking():
+                found = {spec.id: self._changes(spec) for spec in ctx.app.databases.values()}
+        except (StepError, RefusedError) as error:
+            ctx.say(f"what they changed cannot be told: {error.message}")
+        for line in chain.from_iterable(found.values()):
+            ctx.say(line)
         recreate = set(ComposeUp(id="compose.up", uses="compose.up")._services(ctx))  # noqa: SLF001 - as the survey does
         downtime, why = expected_downtime(ctx, recreate, seconds)
         ctx.say(f"the migrations took {duration(seconds)}; expected downtime: about {duration(downtime)} ({why})")

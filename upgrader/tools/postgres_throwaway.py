@@ -3,13 +3,13 @@
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
 from upgrader.tools.docker import Docker
 from upgrader.tools.docker_model import Container
-from upgrader.tools.postgres import Description, Server
+from upgrader.tools.postgres import Description, Looks, Server
 from upgrader.tools.postgres_sql import identifier, literal
 from upgrader.tools.shell import Command, Shell
 
@@ -24,6 +24,8 @@ LEAST_MEMORY = 768 << 20
 _MOST_MEMORY = 2 << 30
 _SMALL = 256 << 20
 """Databases below this many bytes are kept in memory, where there is plenty."""
+_INITIAL = "postgres"
+"""The one database that a new server has beside its templates."""
 _WHOLE = "upgrader: whole"
 _PATIENCE = 120.0
 """Seconds within which a new server must answer."""
@@ -51,6 +53,12 @@ _TUNED = {
 }
 _ENVIRONMENT = re.compile(r"LANG|TZ|LC_[A-Z]+")
 _REMOTE = re.compile(r"^(?!\[local\]|127\.0\.0\.1|::1)\S+ LOG:  connection authorized", re.MULTILINE)
+
+
+_AILMENT = re.compile(
+    r".*(?:No space left on device|out of memory|could not resize shared memory|terminated by signal 9).*",
+    re.IGNORECASE,
+)
 
 
 class NoThrowawayError(StepError):
@@ -99,6 +107,7 @@ class Throwaway:
     project: str
     run: str
     service: str
+    looks: Looks = field(default_factory=Looks, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -110,7 +119,7 @@ class Throwaway:
         return labels(self.project, self.run)
 
     def server(self, user: str) -> Server:
-        return Server(replace(self.shell, say=None), self.name, user, self.run)
+        return Server(replace(self.shell, say=None), self.name, user, self.run, self.looks)
 
     def runs(self) -> bool:
         found = Docker(self.shell).container(self.name)
@@ -177,7 +186,8 @@ class Throwaway:
         """An empty database under its own name; tablespaces of the live server are not here."""
         if not server.container.startswith(PREFIX):
             raise RefusedError(f"{server.container} is no throw-away server", "Report this: it is a bug")
-        server.execute(f"DROP DATABASE IF EXISTS {identifier(database)};")
+        if database == _INITIAL:
+            server.execute(f"DROP DATABASE {identifier(database)};")
         settings = tuple(pair for pair in like.settings if not re.match("(default|temp)_tablespace", pair[1]))
         server.create(database, replace(like, tablespace="pg_default", settings=settings))
 
@@ -191,21 +201,24 @@ class Throwaway:
         errors = re.findall(r"ERROR:\s+(.*)", out)
         return [text for text in errors if not re.search(r'role ".*" already exists|tablespace|directory "', text)]
 
-    def open_with(self, server: Server, live: Server) -> None:
-        """Give the roles the passwords of the live server, as the digests that it keeps: apps connect as ever."""
+    def open_with(self, server: Server, live: Server, database: str) -> None:
+        """Give the roles the passwords of the live server, as the digests that it keeps: apps connect as ever.
+
+        `database` is analysed on the way: what plans its queries needs to know the rows in it.
+        """
         rows = live.query("SELECT rolname, rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL;")
         self.shell.redactor.learn(digest for _, digest in rows)
-        there = {name for (name,) in server.query("SELECT rolname FROM pg_roles;")}
-        server.execute(
-            "".join(
-                f"ALTER ROLE {identifier(role)} PASSWORD {literal(digest)};\n" for role, digest in rows if role in there
-            )
+        pairs = ", ".join(f"({literal(role)}, {literal(digest)})" for role, digest in rows)
+        give = (
+            "SELECT format('ALTER ROLE %I PASSWORD %L', role, digest)"  # noqa: S608 - quoted
+            f" FROM (VALUES {pairs}) AS live (role, digest) JOIN pg_roles ON rolname = role \\gexec\n"
         )
+        server.execute((give if pairs else "") + "ANALYZE;", database)
 
-    def visited(self) -> bool:
-        """Whether anybody but ourselves, who are inside, ever came in."""
+    def log(self) -> str:
+        """What the server has logged since its start."""
         result = self.shell.attempt(Command(("docker", "logs", self.name), timeout=60.0))
-        return _REMOTE.search(result.out + result.err) is not None
+        return result.out + result.err
 
     def seal(self, server: Server) -> None:
         """Mark that all was restored: an attempt that is cut off leaves no mark."""
@@ -225,6 +238,17 @@ class Throwaway:
         result = shell.attempt(Command(("docker", "rm", "--force", "--volumes", self.name), changes=True))
         if not result.ok and "No such container" not in result.out:
             raise StepError(f"{self.name} cannot be removed", f"docker rm --force --volumes {self.name}")
+
+
+def was_visited(log: str) -> bool:
+    """Whether anybody but ourselves, who are inside, ever came in."""
+    return _REMOTE.search(log) is not None
+
+
+def ailment(log: str) -> str:
+    """What the server itself came to lack while it worked, in its own words; empty: nothing."""
+    found = _AILMENT.search(log)
+    return found[0].strip() if found else ""
 
 
 def labels(project: str, run: str) -> tuple[str, ...]:
@@ -277,7 +301,7 @@ def _environment(like: Container, user: str, password: str) -> dict[str, str]:
         **theirs,
         "POSTGRES_USER": user,
         "POSTGRES_PASSWORD": password,
-        "POSTGRES_DB": "postgres",
+        "POSTGRES_DB": _INITIAL,
         "POSTGRES_HOST_AUTH_METHOD": "trust" if trusting else "md5",
         "POSTGRES_INITDB_ARGS": f"{arguments} --no-sync".strip(),
     }
