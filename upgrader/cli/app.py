@@ -11,6 +11,8 @@ import typer
 
 from upgrader.cli import (
     abandon,
+    backup,
+    backups,
     demo,
     doctor,
     env_check,
@@ -37,6 +39,8 @@ app.command("rollback")(rollback.rollback)
 app.command("plan")(plan.plan)
 app.command("resume")(resume.resume)
 app.command("abandon")(abandon.abandon)
+app.command("backup")(backup.backup)
+app.add_typer(backups.app, name="backups")
 app.command("status")(status.status)
 app.add_typer(history.app, name="history")
 app.command("doctor")(doctor.doctor)
@@ -87,7 +91,7 @@ def _common(
     ctx.obj = Common(directory=directory, project=project, playbook=playbook_name, output=output)
 
 
-for _tree in (app, history.app, playbook.app):
+for _tree in (app, history.app, backups.app, playbook.app):
     _keep_examples(_tree)
 
 

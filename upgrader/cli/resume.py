@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from upgrader.cli import common as c
-from upgrader.errors import ExitCode, RefusedError
+from upgrader.errors import ExitCode, RefusedError, UnfinishedError
 
 if TYPE_CHECKING:
     from upgrader.cli.wiring import Desk
@@ -58,7 +58,12 @@ def turn_back(desk: "Desk", run: "Run", _child: "Run | None") -> int:
         if found is None:
             raise RefusedError("the run that was cut off has ended meanwhile", "look at it: upgrader status")
         run, _ = found
-        if run.kind == "rollback":
+        if run.kind == "backup":
+            raise UnfinishedError(
+                f"run {run.id} ({run.title}) was cut off, and changed nothing that could be gone back from",
+                "upgrader resume, or: upgrader abandon",
+            )
+        if run.kind in ("rollback", "restore"):
             parent = desk.state.find(run.of) if run.of else None
             return say.outcome(desk, session.resume(run, of=parent))
         code = say.outcome(desk, session.turn_back(run, "a person chose to go back"))

@@ -30,7 +30,9 @@ def rollback(
     ctx: typer.Context,
     to: Annotated[str, typer.Option("--to", metavar="TAG", help="The version to go back to.")] = "",
     run_id: Annotated[str, typer.Option("--run", metavar="ID", help="The upgrade to go back from.")] = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Return to the state before the last rollback.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Return to the state before the last rollback or restore.")
+    ] = False,
     data: Annotated[
         str,
         typer.Option(
@@ -128,12 +130,11 @@ def _chosen(desk: "Desk", to: str, run_id: str) -> "RestorePoint":
 
 
 def _undone(desk: "Desk") -> "RestorePoint":
-    """The state before the last rollback that somebody asked for."""
-    from upgrader.steps.base import Options
+    """The state before the last rollback or restore that somebody asked for."""
     from upgrader.steps.points import Points
+    from upgrader.steps.retention import last_back
 
-    backs = [run for run in desk.state.all() if run.kind == "rollback" and run.outcome == "done"]
-    backs = [run for run in backs if not Options.of(run.arguments).heal]
-    if not backs:
+    back = last_back(list(desk.state.all()))
+    if back is None:
         raise RefusedError("there is no rollback to undo", "upgrader history")
-    return Points(desk.app.home).load(backs[-1].id)
+    return Points(desk.app.home).load(back.id)

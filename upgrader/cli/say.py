@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from upgrader.cli.wiring import Desk
 from upgrader.engine.runner import Outcome
 from upgrader.errors import ExitCode
+from upgrader.model.duration import size
 from upgrader.model.plan import Plan
 from upgrader.model.run import Run
 from upgrader.ui.choose import colorful
@@ -77,6 +78,10 @@ def outcome(desk: Desk, ended: Outcome) -> int:
         tell(_upgraded(run))
     elif code == ExitCode.DONE and run.kind == "rollback" and desk.common.output != "quiet":
         tell(_rolled_back(run))
+    elif code == ExitCode.DONE and run.kind == "backup" and desk.common.output != "quiet":
+        tell(_backed_up(desk, run))
+    elif code == ExitCode.DONE and run.kind == "restore" and desk.common.output != "quiet":
+        tell(_rolled_back(run))
     elif code == ExitCode.REFUSED:
         tell("→ nothing was changed; mend what it says, and run again")
     return code
@@ -120,6 +125,20 @@ def _data(run: Run, back: Run) -> str:
 def _upgraded(run: Run) -> str:
     old = run.arguments.get("origin", {}).get("name", "")
     return f"To go back: upgrader rollback --to {old}"
+
+
+_PROVED = {
+    "full": "restored in full elsewhere, and compared",
+    "data": "restored elsewhere without indexes, and compared",
+    "read": "read back in full",
+}
+
+
+def _backed_up(desk: Desk, run: Run) -> str:
+    facts = run.facts("backup")
+    how = _PROVED.get(run.facts("proof").get("how", ""), "")
+    path = desk.state.points / str(facts.get("point", ""))
+    return f"Restore point {path.name}, {size(facts.get('bytes', 0))}" + (f", {how}" if how else "") + f", in {path}"
 
 
 def _rolled_back(run: Run) -> str:

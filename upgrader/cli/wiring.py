@@ -135,8 +135,9 @@ class Desk:
 
     def procedure(self, kind: str) -> Procedure:
         """The playbook's steps with the hooks between them."""
-        chosen = self.playbook.rollback if kind == "rollback" else self.playbook.upgrade
-        return with_hooks(chosen.phases, self.app.hooks, kind)
+        chosen = self.playbook.procedure(kind)
+        # a backup goes through no phase that a hook may want to announce
+        return with_hooks(chosen.phases, () if kind == "backup" else self.app.hooks, kind)
 
     def bind(self, run: Run, parent: Run | None) -> Callable[[StepModel], StepModel]:
         """Fills names in steps: `env`, `app`, `target`, and `run` (in a rollback: the run that it goes back from)."""

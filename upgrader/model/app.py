@@ -80,6 +80,18 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """Which restore points stay: the newest `keep`, none older than `max_age` seconds, `max_size` bytes; 0: any."""
+
+    keep: int = 0
+    max_age: float = 0.0
+    max_size: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.keep or self.max_age or self.max_size)
+
+
+@dataclass(frozen=True)
 class App:
     """The thing upgraded, as the resolved playbook and this host describe it."""
 
@@ -94,5 +106,6 @@ class App:
     signed_tags: bool = False
     release_tags: str = ""
     """Glob that release tags match; empty: version-like tags (`v1.2.3`, `1.2.3`)."""
+    backups: Retention = field(default_factory=Retention)
     writers: tuple[str, ...] = ()
     """Services to stop when writes must stop; empty: every long-running service that is not a database."""

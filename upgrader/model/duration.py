@@ -32,3 +32,18 @@ def size(count: float) -> str:
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """`1 commit`, `3 commits`, `2 queries` with `nouns` given."""
     return f"{count} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def between(earlier: str, later: str) -> float:
+    """Seconds from one moment (ISO 8601) to another."""
+    from datetime import datetime
+
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def age(seconds: float) -> str:
+    """How old something is, in one unit: `40s`, `12m`, `7h`, `3d`."""
+    for unit, length, most in (("s", 1, 60), ("m", 60, 60), ("h", 3600, 48)):
+        if seconds < length * most:
+            return f"{max(seconds, 0) // length:.0f}{unit}"
+    return f"{seconds // 86400:.0f}d"

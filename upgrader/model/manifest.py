@@ -101,7 +101,24 @@ class RestorePoint:
     """Seconds between the moments of the first and the last of its databases."""
     consistent: bool = False
     """Whether the writers stood still meanwhile: then its databases fit each other, however far apart."""
+    kind: str = ""
+    """The kind of run that made it; empty in old ones."""
+    label: str = ""
+    """What somebody called it."""
     format: int = FORMAT
+
+    @property
+    def dumped(self) -> bool:
+        """Whether its data can be brought back from it alone; otherwise it needs databases kept in the servers."""
+        return all(database.method == "dump" for database in self.databases)
+
+    @property
+    def proved(self) -> str:
+        """How well all of its dumps are proved: `full`, `data` or `read`; empty when it has none."""
+        if not self.databases or not self.dumped:
+            return ""
+        ways = {database.proved.how if database.proved else "read" for database in self.databases}
+        return next(way for way in ("read", "data", "full") if way in ways)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from upgrader.errors import RefusedError
 from upgrader.model.run import FORWARD_PHASES
 from upgrader.playbook import change, inherit, policy, scope
 from upgrader.playbook.problems import PlaybookError, Problem, suggest
-from upgrader.playbook.schema import PROCEDURES, Document, Facts
+from upgrader.playbook.schema import NEEDED, PROCEDURES, Document, Facts
 from upgrader.playbook.show import emit, origins
 from upgrader.playbook.source import Node
 from upgrader.playbook.validate import check
@@ -18,7 +19,7 @@ from upgrader.steps.base import Kinds, StepModel
 
 @dataclass(frozen=True)
 class Procedure:
-    """The steps of an upgrade or of a rollback, by phase; every phase is there, some may be empty."""
+    """The steps of one kind of run, by phase; every phase is there, some may be empty."""
 
     phases: Mapping[str, tuple[StepModel, ...]]
 
@@ -30,7 +31,7 @@ class Procedure:
 
 @dataclass(frozen=True)
 class Playbook:
-    """A resolved playbook: the facts about an app and its two procedures."""
+    """A resolved playbook: the facts about an app, and its procedures."""
 
     name: str
     digest: str
@@ -41,6 +42,15 @@ class Playbook:
     path: Path | None
     """The file it was read from; None for a frozen copy."""
     tree: Node = field(repr=False)
+    backup: Procedure
+    restore: Procedure
+
+    def procedure(self, kind: str) -> Procedure:
+        """The steps of a run of this kind; raises RefusedError where the playbook has none."""
+        found = {"rollback": self.rollback, "backup": self.backup, "restore": self.restore}.get(kind, self.upgrade)
+        if not any(found.phases.values()):
+            raise RefusedError(f"the playbook {self.name} has no {kind} procedure", "extends: compose-git brings one")
+        return found
 
     @property
     def origins(self) -> Mapping[str, str]:
@@ -102,7 +112,7 @@ def _build(
     tree = inherit.pruned(tree)
     facts = check(Document, tree, problems)
     tree = _normal(tree)
-    upgrade, rollback = (_procedure(tree, name, kinds, problems) for name in PROCEDURES)
+    procedures = {name: _procedure(tree, name, kinds, problems) for name in PROCEDURES}
     scope.check_facts(tree, problems)
     steps = [step for name in PROCEDURES for step in _steps(tree, name)]
     scope.check_values([*steps, *_hooks(tree)], map(change.step_id, _steps(tree, "upgrade")), problems)
@@ -116,7 +126,7 @@ def _build(
     if problems or denied or facts is None:
         agree = f"Read it, and if you trust it: upgrader upgrade --trust-playbook {name}"
         raise PlaybookError([*problems, *denied], "" if problems else agree)
-    return Playbook(name, _digest(tree), facts, upgrade, rollback, path, tree)
+    return Playbook(name, _digest(tree), facts, path=path, tree=tree, **procedures)
 
 
 def _digest(tree: Node) -> str:
@@ -161,7 +171,7 @@ def _with_id(step: Node) -> Node:
 
 def _procedure(tree: Node, name: str, kinds: Kinds, problems: list[Problem]) -> Procedure:
     given = tree.entries[name].entries.values() if name in tree.entries else ()
-    if "extends" not in tree.entries and not any(phase.value for phase in given):
+    if name in NEEDED and "extends" not in tree.entries and not any(phase.value for phase in given):
         problems.append(tree.mark.problem(f"there is no {name} procedure", "extends: compose-git brings one"))
     taken: dict[str, Node] = {}
     phases: dict[str, tuple[StepModel, ...]] = {}

@@ -14,6 +14,7 @@ from upgrader.model.app import (
     HealthSpec,
     Hook,
     MigrationsSpec,
+    Retention,
     Stack,
 )
 from upgrader.playbook.inherit import shipped
@@ -79,6 +80,7 @@ def resolve_app(
         signed_tags=facts.releases.signed,
         release_tags=facts.releases.tags,
         writers=facts.writers,
+        backups=Retention(facts.backups.keep or 0, facts.backups.max_age or 0.0, facts.backups.max_size or 0),
     )
 
 

@@ -20,10 +20,13 @@ from pydantic_core import CoreSchema
 from upgrader.model.run import FORWARD_PHASES
 from upgrader.playbook.names import EMBEDDED
 
-PROCEDURES = ("upgrade", "rollback")
+PROCEDURES = ("upgrade", "rollback", "backup", "restore")
+NEEDED = ("upgrade", "rollback")
+"""The procedures that no playbook can be without."""
 PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 """What Compose takes for a project's name."""
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([KMGTkmgt])(i)?)?B?", re.ASCII)
 _HOOK_TIMES = (*(f"{side} {phase}" for phase in FORWARD_PHASES for side in ("before", "after")), "on failure")
 _SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"})
 
@@ -33,9 +36,20 @@ def seconds(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
         return float(value)
     if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
-        hours, minutes, rest = (float(part or 0) for part in match.groups())
-        return hours * 3600 + minutes * 60 + rest
+        days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+        return days * 86400 + hours * 3600 + minutes * 60 + rest
     msg = f"{value!r} is not a duration: write 5s, 2m, 1h30m or seconds"
+    raise ValueError(msg)
+
+
+def bytes_of(value: Any) -> int:
+    """`50GiB`, `500 MB` or plain bytes, as bytes. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        step = 1024 if match[3] else 1000
+        return int(float(match[1]) * step ** ("KMGT".index(match[2].upper()) + 1 if match[2] else 0))
+    msg = f"{value!r} is not a size: write 50GiB, 500MB or bytes"
     raise ValueError(msg)
 
 
@@ -71,9 +85,19 @@ def _url(value: str) -> str:
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$"}]}
+    ),
 ]
 """Seconds; written as `5s`, `2m`, `1h30m` or a plain number."""
+Bytes = Annotated[
+    int,
+    BeforeValidator(bytes_of),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+(\.\d+)? ?([KMGTkmgt]i?)?B?$"}]}
+    ),
+]
+"""Bytes; written as `50GiB`, `500MB` or a plain number."""
 Argv = Annotated[
     tuple[str, ...],
     BeforeValidator(_argv),
@@ -210,6 +234,14 @@ class Releases(Section):
     signed: bool = False
 
 
+class BackupsSection(Section):
+    """Which restore points are deleted by themselves after a backup or an upgrade; without any limit, none is."""
+
+    keep: int | None = Field(default=None, ge=1)
+    max_age: Duration | None = None
+    max_size: Bytes | None = None
+
+
 class HookSection(Section):
     """A command of the operator's around a phase, or on failure."""
 
@@ -237,6 +269,7 @@ class Facts(Section):
     healthy: Healthy = Healthy()
     writers: tuple[Text, ...] = ()
     releases: Releases = Releases()
+    backups: BackupsSection = BackupsSection()
     hooks: tuple[HookSection, ...] = ()
 
 
@@ -244,7 +277,7 @@ RawStep = dict[str, Any]
 
 
 class ProcedureSection(Section):
-    """The steps of an upgrade or of a rollback, by phase."""
+    """The steps of an upgrade, a rollback, a backup or a restore, by phase."""
 
     preflight: tuple[RawStep, ...] = ()
     prepare: tuple[RawStep, ...] = ()
@@ -278,6 +311,8 @@ class ChangeSection(Section):
 
     upgrade: tuple[Amendment, ...] = ()
     rollback: tuple[Amendment, ...] = ()
+    backup: tuple[Amendment, ...] = ()
+    restore: tuple[Amendment, ...] = ()
 
 
 class Document(Facts):
@@ -286,4 +321,6 @@ class Document(Facts):
     extends: str = ""
     upgrade: ProcedureSection = ProcedureSection()
     rollback: ProcedureSection = ProcedureSection()
+    backup: ProcedureSection = ProcedureSection()
+    restore: ProcedureSection = ProcedureSection()
     change: ChangeSection = ChangeSection()

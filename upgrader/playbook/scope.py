@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from upgrader.model.secret import looks_secret
 from upgrader.playbook.names import Expression, ExpressionError, embedded, parse
 from upgrader.playbook.problems import Problem, suggest
+from upgrader.playbook.schema import PROCEDURES
 from upgrader.playbook.source import Node
 
 _FIXED = ("app.name", "app.project", "app.directory", "target.tag", "target.commit")
@@ -62,7 +63,7 @@ def check_facts(tree: Node, problems: list[Problem]) -> None:
     """Every expression in the sections about the app; problems are appended."""
     for path, node in tree.walk():
         section = path[0] if path else ""
-        if section in ("upgrade", "rollback", "hooks", "") or not isinstance(node.value, str):
+        if section in (*PROCEDURES, "hooks", "") or not isinstance(node.value, str):
             continue
         if path[-1] == "when":
             problems.extend(_condition(node, EARLY))

@@ -64,6 +64,8 @@ class Backup(StepModel):
         point = RestorePoint(
             id=ctx.run.id,
             run=ctx.run.id,
+            kind=ctx.run.kind,
+            label=ctx.options.label,
             project=ctx.app.stack.project,
             directory=str(ctx.app.stack.directory),
             created_at=ctx.now(),

@@ -55,6 +55,8 @@ class Options:
     """
     point: str = ""
     """Of a rollback: the restore point's id; empty when the run that is healed never made one."""
+    label: str = ""
+    """Of a backup: what somebody calls it."""
     heal: bool = False
     """Of a rollback: it heals a failed run, nobody asked for it."""
     target: Mapping[str, str] = field(default_factory=dict)

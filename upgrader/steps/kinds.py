@@ -14,6 +14,7 @@ from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck
 from upgrader.steps.proof import Proof
 from upgrader.steps.rebuild import ImagesRebuild
 from upgrader.steps.rehearse import Rehearse
+from upgrader.steps.retention import Retain
 from upgrader.steps.writers import WritersStop
 
 KINDS: dict[str, type[StepModel]] = {
@@ -25,6 +26,7 @@ KINDS: dict[str, type[StepModel]] = {
     "preflight.disk": Disk,
     "backup": Backup,
     "proof": Proof,
+    "retention": Retain,
     "git.checkout": GitCheckout,
     "env.reconcile": EnvReconcile,
     "compose.pull": ComposePull,

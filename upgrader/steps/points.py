@@ -12,6 +12,8 @@ from upgrader.model.manifest import FORMAT, RestorePoint, SavedFile
 from upgrader.tools.files import sync_directory
 
 PARTIAL = ".partial"
+PINNED = "pinned"
+"""The marker beside a manifest, which has a checksum, of a restore point that is to stay."""
 _CHUNK = 1 << 20
 
 
@@ -75,9 +77,49 @@ class Points:
                 raise RefusedError(
                     f"{path} was written by a newer upgrader (format {manifest['format']})", "pip install -U upgrader"
                 )
+            if manifest["id"] != point_id:
+                raise RefusedError(f"{path} is that of another restore point, {manifest['id']}", again)
             return RestorePoint.from_json(manifest)
         except (ValueError, KeyError, TypeError) as error:
             raise RefusedError(f"{path} is damaged: {error}", again) from error
+
+    def find(self, wanted: str) -> str:
+        """The id of the one restore point that is meant by it, or by its beginning or end; raises RefusedError."""
+        ids = self.ids()
+        found = [wanted] if wanted in ids else [one for one in ids if one.startswith(wanted) or one.endswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        what = "no restore point" if not found else f"{len(found)} restore points"
+        raise RefusedError(f"{what} of this app can be meant by {wanted!r}", "upgrader backups list")
+
+    def pinned(self, point_id: str) -> bool:
+        """Whether somebody wants it to stay."""
+        return (self.path(point_id) / PINNED).exists()
+
+    def pin(self, point_id: str) -> None:
+        write_synced(self.path(point_id) / PINNED, b"")
+        sync_directory(self.path(point_id))
+
+    def unpin(self, point_id: str) -> None:
+        (self.path(point_id) / PINNED).unlink(missing_ok=True)
+        sync_directory(self.path(point_id))
+
+    def discard(self, point_id: str) -> None:
+        """Delete it; cut off midway, it is no restore point any more, and what is left is cleared like a half-made one.
+
+        Its image pins are not touched.
+        """
+        import shutil
+
+        doomed = self.directory / f"{point_id}{PARTIAL}"
+        shutil.rmtree(doomed, ignore_errors=True)
+        self.path(point_id).rename(doomed)
+        sync_directory(self.directory)
+        shutil.rmtree(doomed)
+
+    def size(self, point_id: str) -> int:
+        """Bytes on disk, whatever the manifest says."""
+        return sum(path.lstat().st_size for path in self.path(point_id).rglob("*") if path.is_file())
 
     def ids(self) -> list[str]:
         """The ids of the whole ones, oldest first."""

@@ -31,8 +31,8 @@ class Host(Preflight):
     def check(self, ctx: Context) -> Verdict:
         engine = ctx.world.engine
         version = ".".join(map(str, ctx.world.compose.require()))
-        if ctx.run.kind == "rollback":
-            # a way back mends what an interrupted run left: locks of git, half-replaced containers
+        if ctx.run.kind != "upgrade":
+            # a way back mends what an interrupted run left: locks of git, half-replaced containers; a backup minds none
             return Satisfied(f"engine {engine.version}, Compose {version}")
         ctx.world.git.require()
         if half := ctx.world.docker.half_replaced(ctx.app.stack.project):
