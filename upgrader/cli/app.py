@@ -19,6 +19,7 @@ from upgrader.cli import (
     history,
     plan,
     playbook,
+    restore,
     resume,
     rollback,
     status,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("upgrade")(upgrade.upgrade)
 app.command("rollback")(rollback.rollback)
 app.command("plan")(plan.plan)
+app.command("restore")(restore.restore)
 app.command("resume")(resume.resume)
 app.command("abandon")(abandon.abandon)
 app.command("backup")(backup.backup)

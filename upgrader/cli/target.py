@@ -67,6 +67,13 @@ def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> 
     return replace(plan, nothing=not plan.refusals and needed <= idle)
 
 
+def restore_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> Plan:
+    from upgrader.steps.restore import restore_plan as survey
+
+    with _stoppable(desk), ctx.world.looks.looking():
+        return survey(ctx, verdicts(desk.procedure("restore"), ctx, tick), desk.playbook.name)
+
+
 def refuse(plan: Plan) -> None:
     """Raise RefusedError with everything that speaks against the plan."""
     if not plan.refusals:

@@ -134,7 +134,7 @@ class DatabaseStage(StepModel):
         ways = dict(ctx.run.before(self.id)["ways"])
         for spec in ctx.app.databases.values():
             server, name = ctx.world.server(spec), ctx.world.database(spec)
-            if ways[spec.id] == "carry" and (reason := server.can_carry(name, _archive(ctx, spec))):
+            if ways[spec.id] == "carry" and (reason := server.can_carry(name, archive_of(ctx, spec))):
                 if not Way(ctx).healing:
                     raise StepError(
                         f"the rows written since cannot be kept: {reason}",
@@ -143,7 +143,7 @@ class DatabaseStage(StepModel):
                 ctx.say(f"{name}: the dump is restored, because {reason}")
                 ways[spec.id] = "dump"
             if ways[spec.id] == "dump":
-                server.restore(_archive(ctx, spec), _name(ctx, spec, "restored"), name)
+                server.restore(archive_of(ctx, spec), _name(ctx, spec, "restored"), name)
                 ctx.say(f"{name}: restored beside the live one")
         return {"ways": ways}
 
@@ -254,12 +254,12 @@ class DatabaseSwap(StepModel):
             return saved.aside
         staged = _name(ctx, spec, "restored")
         if way == "carry":
-            carried = server.carry(ctx.world.database(spec), staged, _archive(ctx, spec))
+            carried = server.carry(ctx.world.database(spec), staged, archive_of(ctx, spec))
             ctx.say(f"{sum(carried.rows.values())} rows carried over into the old schema")
         return staged
 
 
-def _archive(ctx: Context, spec: DatabaseSpec) -> Path:
+def archive_of(ctx: Context, spec: DatabaseSpec) -> Path:
     """The dump in the restore point."""
     saved = Way(ctx).database(spec.id)
     assert saved is not None  # noqa: S101 - database.stage would have refused

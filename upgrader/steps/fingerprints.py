@@ -53,7 +53,7 @@ def foreign_keys(ctx: Context, known: Mapping[str, str]) -> Refused | None:
     """The refusal to bring data back that could not be read: its key is another one in the env file by now."""
     points, point = Points(ctx.app.home), Way(ctx).point
     saved = of_env_file(points, point.id)
-    if saved is None or all_ours(ctx, saved):
+    if saved is None or (ctx.run.kind != "restore" and all_ours(ctx, saved)):
         return None  # the env file goes back as well
     values = Document.parse(ctx.world.env_bytes, ctx.app.stack.env_file).values()
     wrong = [key for key, mark in known.items() if key in values and not matches(mark, values[key])]

@@ -97,7 +97,9 @@ def _model(ctx: Context) -> Model:
 def troubles(ctx: Context, containers: list[Container], images: Mapping[str, str | None]) -> Iterator[str]:
     """What is not healthy now, one phrase each."""
     model = _model(ctx)
-    expected = set(Way(ctx).point.running) if ctx.run.kind == "rollback" else set(model.services)
+    expected = set(model.services)
+    if ctx.run.kind in ("rollback", "restore"):
+        expected = set((Way(ctx).point if ctx.run.kind == "rollback" else Way(ctx).own_point).running)
     by_service = {
         c.service: c
         for c in containers

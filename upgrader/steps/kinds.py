@@ -14,6 +14,7 @@ from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck
 from upgrader.steps.proof import Proof
 from upgrader.steps.rebuild import ImagesRebuild
 from upgrader.steps.rehearse import Rehearse
+from upgrader.steps.restore import Fits, WritersStart
 from upgrader.steps.retention import Retain
 from upgrader.steps.writers import WritersStop
 
@@ -33,12 +34,14 @@ KINDS: dict[str, type[StepModel]] = {
     "compose.build": ComposeBuild,
     "rehearse": Rehearse,
     "writers.stop": WritersStop,
+    "writers.start": WritersStart,
     "database.copy": DatabaseCopy,
     "migrate": Migrate,
     "compose.up": ComposeUp,
     "health": Health,
     "confirm": Confirm,
     "restorepoint.verify": PointVerify,
+    "restorepoint.fits": Fits,
     "evidence": Evidence,
     "database.start": DatabaseStart,
     "database.stage": DatabaseStage,

@@ -25,7 +25,7 @@ class WritersStop(StepModel):
         return Needed(", ".join(services), {"services": services})
 
     def _unneeded(self, ctx: Context) -> str:
-        if ctx.run.kind == "rollback":
+        if ctx.run.kind in ("rollback", "restore"):
             stage = ctx.run.facts("database.stage") or ctx.run.before("database.stage")
             ways = stage.get("ways", {})
             return "" if any(way != "untouched" for way in ways.values()) else "the data stays as it is"

@@ -1,0 +1,151 @@
+"""A restore: the data of a restore point for the app as it is; checkout, settings and images stay."""
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from upgrader.errors import RefusedError
+from upgrader.model.app import DatabaseSpec
+from upgrader.model.events import Facts
+from upgrader.model.manifest import SavedDatabase
+from upgrader.model.plan import Plan, PlannedStep
+from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
+from upgrader.steps.base import Context, StepModel
+from upgrader.steps.database import archive_of, same_schema
+from upgrader.steps.survey import rollback_plan
+from upgrader.steps.way import Way
+from upgrader.tools.docker import Container
+from upgrader.tools.postgres import name_for
+from upgrader.tools.postgres_sql import LONGEST, identifier, is_ours
+
+
+class Fits(StepModel):
+    """See that the restore point's data suits the app as it is now."""
+
+    alters: ClassVar[bool] = False
+
+    uses: Literal["restorepoint.fits"]
+
+    def describe(self) -> str:
+        return "See that its data fits"
+
+    def check(self, ctx: Context) -> Verdict:
+        point = Way(ctx).point
+        for spec in ctx.app.databases.values():
+            if refused := _foreign(ctx, spec, Way(ctx).database(spec.id)):
+                return refused
+        if point.commit != ctx.world.git.head() and (other := _other_schema(ctx)):
+            return Refused(
+                f"{point.id} is of {point.version}, and the schema of {ctx.world.database(other)} is another one now",
+                f"upgrader rollback --run {point.id} takes the code back too; or beside it: --into-new NAME",
+            )
+        return Satisfied(f"{point.id} of {point.version}")
+
+    def apply(self, ctx: Context) -> Facts:
+        raise AssertionError(self.id)
+
+
+def _foreign(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase | None) -> Refused | None:
+    """Why this database cannot be made from the restore point at all."""
+    again = "choose another restore point: upgrader backups list"
+    if saved is None:
+        return Refused(f"the restore point {ctx.options.point} has no database {spec.id!r}", again)
+    if saved.method != "dump":
+        return Refused(
+            f"{ctx.options.point} has no dump of {saved.name}: it is kept in its server as {saved.aside}",
+            "upgrader rollback --undo returns to it",
+        )
+    server = ctx.world.server(spec).require()
+    if _major(saved.server_version) > server.major:
+        return Refused(
+            f"{saved.name} was dumped by Postgres {saved.server_version}, and {spec.service} is {server.version}", again
+        )
+    return None
+
+
+def _major(version: str) -> int:
+    return int(version.split(".", maxsplit=1)[0])
+
+
+def _other_schema(ctx: Context) -> DatabaseSpec | None:
+    for spec in ctx.app.databases.values():
+        saved = Way(ctx).database(spec.id)
+        if saved is not None and not same_schema(ctx, spec, saved):
+            return spec
+    return None
+
+
+class WritersStart(StepModel):
+    """Start the writers again that were stopped."""
+
+    uses: Literal["writers.start"]
+
+    def describe(self) -> str:
+        return "Start the writers again"
+
+    def check(self, ctx: Context) -> Verdict:
+        if ctx.planning:
+            services = ctx.run.before("writers.stop").get("services", [])
+            return Needed(", ".join(services)) if services else Satisfied("none was stopped")
+        stopped = self._stopped(ctx)
+        if not stopped:
+            return Satisfied("none stands still")
+        return Needed(", ".join(sorted({container.service for container in stopped})))
+
+    def _stopped(self, ctx: Context) -> list[Container]:
+        told = ctx.run.facts("writers.stop") or ctx.run.before("writers.stop")
+        services = {*told.get("services", ()), *ctx.run.before("writers.stop").get("services", ())}
+        return [c for c in ctx.world.containers if c.service in services and not c.oneoff and c.state != "running"]
+
+    def apply(self, ctx: Context) -> Facts:
+        stopped = self._stopped(ctx)
+        ctx.world.docker.start([container.id for container in stopped])
+        return {"services": sorted({container.service for container in stopped})}
+
+
+def restore_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -> Plan:
+    """What a restore does, and which rows it sets aside."""
+    plan, point = rollback_plan(ctx, steps, playbook), Way(ctx).point
+    when = point.created_at[:16].replace("T", " ")
+    return replace(
+        plan,
+        kind="restore",
+        to_version=plan.from_version,
+        to_commit=plan.from_commit,
+        images=(),
+        notes=(f"the data of {when} UTC, restore point {point.id} of {point.version}", *plan.notes),
+        downtime_why="the writers stop, the databases are swapped, the writers start; the dump is restored before that",
+    )
+
+
+def into_new(ctx: Context, name: str) -> list[str]:
+    """Restore each database of the point beside the live ones, under a name of the person's; the app is not touched.
+
+    With several databases each gets `<name>_<id>`. Safe to call again. Returns the names; raises RefusedError.
+    """
+    specs = list(ctx.app.databases.values())
+    names = {spec.id: name if len(specs) == 1 else f"{name}_{spec.id}" for spec in specs}
+    for spec in specs:
+        if refused := _foreign(ctx, spec, Way(ctx).database(spec.id)):
+            raise RefusedError(refused.why, refused.hint)
+        refuse_name(ctx, spec, names[spec.id])
+    for spec in specs:
+        server, live = ctx.world.server(spec), ctx.world.database(spec)
+        made = name_for(live, f"{ctx.options.point}-{names[spec.id]}", "restored")
+        server.restore(archive_of(ctx, spec), made, live)
+        server.shut_out(made)
+        new = identifier(names[spec.id])
+        server.execute(
+            f"BEGIN;\nALTER DATABASE {identifier(made)} RENAME TO {new};\n"
+            f"ALTER DATABASE {new} ALLOW_CONNECTIONS true;\nCOMMIT;\n"
+        )
+        ctx.say(f"{live} of {ctx.options.point} is restored as {names[spec.id]}, in {spec.service}")
+    return list(names.values())
+
+
+def refuse_name(ctx: Context, spec: DatabaseSpec, name: str) -> None:
+    """Raise RefusedError where a database cannot be made under this name."""
+    again = f"upgrader restore {ctx.options.point} --into-new NAME"
+    if not name or len(name.encode()) > LONGEST or is_ours(name):
+        raise RefusedError(f"{name!r} is no name for a new database", again)
+    if ctx.world.server(spec).exists(name):
+        raise RefusedError(f"a database {name} exists already in {spec.service}: nothing is restored over it", again)
