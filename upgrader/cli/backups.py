@@ -1,6 +1,7 @@
-"""`upgrader backups list|show|verify|pin|unpin|prune`."""
+"""`upgrader backups list|show|verify|pin|unpin|prune|export`."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,7 @@ def backups(
     project: c.ProjectOption = "",
     output: c.OutputOption = "auto",
 ) -> None:
-    """Look at restore points, check them, keep them, delete them.
+    """Look at restore points, check them, keep them, delete them, take them elsewhere.
 
     Examples:
       upgrader backups list
@@ -198,6 +199,34 @@ def prune(
     common = c.of(ctx).override(playbook=playbook, output=output)
     policy = pruning.policy_of(keep, max_age, max_size)
     return pruning.perform(common, ids or [], databases or [], policy, yes=yes)
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    point_id: IdArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The tar file to make.")],
+    encrypt_to: Annotated[
+        str, typer.Option("--encrypt-to", metavar="RECIPIENT", help="Encrypt it with age for this public key.")
+    ] = "",
+) -> int:
+    """Make one tar file that restores on a bare machine with tar and Postgres, without upgrader; its README says how.
+
+    It holds the env file and the data: without --encrypt-to, whoever has the file has both.
+
+    Examples:
+      upgrader backups export 1a2b /mnt/usb/app.tar
+      upgrader backups export 1a2b app.tar.age --encrypt-to age1…
+    """
+    from upgrader.model.duration import size
+    from upgrader.steps import export as exports
+    from upgrader.tools.shell import Shell
+
+    points = _points(c.of(ctx))
+    point = points.load(points.find(point_id))
+    exports.export(points, point, file, Shell(), recipient=encrypt_to)
+    typer.echo(f"{file}: {size(file.stat().st_size)}; it begins with a README that says how to restore it")
+    return 0
 
 
 def _points(common: c.Common) -> "Points":
