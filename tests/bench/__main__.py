@@ -6,6 +6,8 @@ the time that upgrader spends by itself; theirs is the whole. `rollback`: back t
 after an upgrade that stopped the writers; theirs is the documented way: restore the backup, check out, `up -d --build`.
 `rollback-dump`: the same after an upgrade that let the old version serve, as a client sees it. `startup-version`, `startup-status`: medians;
 theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 1 GB; theirs is the same with 20 MB.
+`backup-17`, `backup-15`: a database of 1.5 GB and more dumped, read back and synced; theirs is `pg_dump | gzip`. `restore`: it brought
+back; theirs is drop, create, `gunzip | psql`.
 `env-check`: a check of 60 keys from start to end; theirs is `python -c pass`. `env-check-10000`: the same of 10 000 keys.
 
 Each says below the table what its figures contain. A Docker engine is needed for all but start-up and env-check.
@@ -16,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import downtime, envfiles, memory, overhead, rollback, startup
+from tests.bench import backup, downtime, envfiles, memory, overhead, rollback, startup
 from tests.bench.measurement import Measurement, table, write
 from upgrader.errors import UpgraderError
 
@@ -30,6 +32,9 @@ MEASURES: Mapping[str, Callable[[], Measurement]] = {
     "rollback": rollback.measure,
     "rollback-dump": rollback.measure_dump,
     "memory": memory.measure,
+    "backup-17": backup.measure_newest,
+    "backup-15": backup.measure_older,
+    "restore": backup.measure_restore,
 }
 REPORT = Path(__file__).parents[2] / "build" / "bench.json"
 

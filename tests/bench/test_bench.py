@@ -57,6 +57,9 @@ def test_every_promise_has_a_measure() -> None:
         "env-check",
         "env-check-10000",
         "memory",
+        "backup-17",
+        "backup-15",
+        "restore",
     }
 
 

@@ -12,7 +12,8 @@ _PAUSED, _RESUMED = "upgrader: paused", "upgrader: resumed"
 _SCRIPT = f"""\
 trap '' HUP INT TERM
 resume() {{ for id; do docker unpause "$id"; done >/dev/null 2>&1; }}
-if why=$(docker pause "$@" 2>&1); then echo '{_PAUSED}'; else resume "$@"; echo "$why"; echo '{_PAUSED}'; exit 1; fi
+why=$(docker pause "$@" 2>&1 >/dev/null) || {{ resume "$@"; echo "$why"; echo '{_PAUSED}'; exit 1; }}
+echo '{_PAUSED}'
 read -r _
 resume "$@"
 echo '{_RESUMED}'

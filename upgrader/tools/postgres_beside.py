@@ -35,7 +35,7 @@ umask 077
 nproc
 {ZSTD}\
 [ -e "$1" ] && echo yes || echo no
-{{ [ "$2" = ro ] || : > "$1.back"; }} 2>/dev/null && echo yes || echo no
+{{ [ "$2" = ro ] || {{ [ -e "$1" ] && : > "$1.back"; }}; }} 2>/dev/null && echo yes || echo no
 psql -X -A -t -q -w -v ON_ERROR_STOP=1 -c 'SELECT system_identifier FROM pg_control_system()'
 """  # noqa: S608 (a constant)
 

@@ -52,6 +52,9 @@ _PASSING = (
     # the first server of an image that initialises ends with us inside
     "terminating connection",
     "server closed the connection",
+    # the container has just ended, and Docker does not know yet
+    "namespace path",
+    "setns",
 )
 _NO_CONNECTION = re.compile(r'connection to server on socket "|could not connect to server')
 _ABSENT = re.compile(r"exec: (\S+): not found|\"(\S+)\": executable file not found")
@@ -111,7 +114,7 @@ class Client:
             # while it initialises, the official image runs a first server that listens on the socket alone
             if result.ok and ((lines := result.out.split("\n"))[1] or late):
                 return ServerInfo(lines[0].split()[0], int(re.split(r"\D", lines[0])[0]))
-            if not result.ok and (late or not any(sign in result.err for sign in _PASSING)):
+            if not result.ok and (late or not any(sign in result.err + result.out for sign in _PASSING)):
                 raise self._refusal(result)
             time.sleep(0.1)
 

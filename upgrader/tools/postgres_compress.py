@@ -25,13 +25,13 @@ done 3>&1 1>"$log" | xargs -r -P "$jobs" -n 1 zstd -q -1 --rm || exit
 find . -name '*.dat' ! -name toc.dat -size +{_SMALL >> 10}k | xargs -r -P "$jobs" -n 1 zstd -q -1 --rm
 """
 
-# Each compressor's own test. $1: the directory, $2: how many at once.
+# What pg_restore lists, then each compressor's own test. $1: the directory, $2: how many at once, $3: empty if there is
+# no zstd.
 _DECODE = """\
-cd "$1" || exit
-find . -name '*.zst' | xargs -r -P "$2" -n 8 zstd -q -t || exit
+cd "$1" && pg_restore --list . || exit
+[ -z "$3" ] || find . -name '*.zst' | xargs -r -P "$2" -n 8 zstd -q -t || exit
 find . -name '*.gz' | xargs -r -P "$2" -n 8 gzip -t
 """
-_DECODE_GZIP = 'cd "$1" && find . -name \'*.gz\' | xargs -r -P "$2" -n 8 gzip -t'
 
 # $1: the directory, $2: a new one with the same members, those of zstd expanded; $3: how many at once. No links: newer
 # pg_restores refuse them.
@@ -66,8 +66,8 @@ class Compression(Enum):
 
 
 def decoding(directory: str, jobs: int, *, zstd: bool) -> tuple[str, ...]:
-    """A program that decodes every compressed member, those of zstd if there is one."""
-    return ("sh", "-c", _DECODE if zstd else _DECODE_GZIP, "sh", directory, str(jobs))
+    """A program that prints the list of contents, and decodes all that is compressed; `zstd`: whether there is one."""
+    return ("sh", "-c", _DECODE, "sh", directory, str(jobs), "zstd" if zstd else "")
 
 
 def expanding(directory: str, into: str, jobs: int) -> tuple[str, ...]:

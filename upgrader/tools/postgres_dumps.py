@@ -16,7 +16,7 @@ from upgrader.tools.postgres_compress import Compression
 from upgrader.tools.postgres_progress import Look, Progress, of_dump, of_file
 from upgrader.tools.postgres_reading import Readings
 from upgrader.tools.postgres_snapshots import Snapshot
-from upgrader.tools.postgres_sql import literal, schema_sha256
+from upgrader.tools.postgres_sql import schema_sha256
 from upgrader.tools.shell import Result, Say, Shell
 
 LOCK_PATIENCE = 60.0
@@ -27,16 +27,22 @@ _STREAM = (
     ') "$@"'
 )
 _CHATTER = re.compile(r"^pg_\w+: (?!error|warning|detail|hint).*\n?", re.MULTILINE)
-_LOCKED = re.compile(r"LOCK TABLE (.*) IN ACCESS SHARE MODE")
 _BUSY = "could not obtain lock on relation"
+# As far as the planner knows: to ask for sizes proper would wait for tables that somebody has locked.
 _TABLES = """
-SELECT c.relname, sum(pg_table_size(c.oid)) FROM pg_class c
+SELECT c.relname, sum(greatest(c.relpages, 0) + greatest(coalesce(t.relpages, 0), 0)) * 8192
+FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
 WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384 GROUP BY 1;
 """
+FREE_CONNECTIONS = "SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity;"
+_SIZE = "SELECT pg_database_size(current_database());"
 _LOCKERS = """
-SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, ''), date_trunc('second', now() - a.xact_start)
+SELECT l.relation::regclass, a.pid, coalesce(nullif(a.application_name, ''), a.usename),
+       date_trunc('second', clock_timestamp() - a.xact_start)
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = to_regclass({table}) LIMIT 1;
+WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation >= 16384
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+ORDER BY a.xact_start LIMIT 1;
 """
 
 
@@ -81,7 +87,6 @@ class Dumps(Readings):
         `exact_below_bytes`, else for all; they cost a read of the tables. `lock_patience` is in seconds.
         """
         started = time.monotonic()
-        version = self.require().version
         part = into.with_name(f"{into.name}.part")
         archives.remove(part)
         with ExitStack() as stack:
@@ -91,6 +96,7 @@ class Dumps(Readings):
                     snapshot = stack.enter_context(self.snapshot(database))
                 how = _Dump(self, snapshot, part, pace, lock_patience, say).make()
                 rows = snapshot.row_counts(exact_below_bytes)
+                [[version]] = snapshot.query("SELECT split_part(current_setting('server_version'), ' ', 1);")
                 schema = self._schema(snapshot)
                 archives.make_durable(part)
                 members = archives.measure(part)
@@ -112,11 +118,6 @@ class Dumps(Readings):
         command = self.inside("pg_dumpall", "-w", "--globals-only", "--no-role-passwords", stdout=into)
         self.attempt(command, "dumping roles")
         archives.sync(into)
-
-    def free_connections(self) -> int:
-        """How many more the server takes."""
-        [[free]] = self.query("SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity;")
-        return int(free)
 
 
 @dataclass(frozen=True)
@@ -154,12 +155,14 @@ class _Dump:
 
     def _jobs(self, place: Place) -> int:
         wanted = min(self.pace.jobs or place.cores, MOST_JOBS)
-        return max(1, min(wanted, self.server.free_connections() // 2))
+        [[free]] = self.snapshot.query(FREE_CONNECTIONS)
+        return max(1, min(wanted, int(free) // 2))
 
     def _has_room(self) -> bool:
         import shutil
 
-        return shutil.disk_usage(self.part.parent).free > self.server.size(self.snapshot.database)
+        [[size]] = self.snapshot.query(_SIZE)
+        return shutil.disk_usage(self.part.parent).free > int(size)
 
     def _parallel(self, place: Place, compression: Compression, jobs: int) -> str | None:
         """None, or what the programs complained of."""
@@ -195,7 +198,7 @@ class _Dump:
         return ("pg_dump", "-w", f"--snapshot={self.snapshot.id}", wait)
 
     def _tables(self) -> dict[str, int]:
-        return {name: int(size) for name, size in self.server.query(_TABLES, self.snapshot.database)}
+        return {name: int(size) for name, size in self.snapshot.query(_TABLES)}
 
     def _watched(self, look: Look) -> Shell:
         shell = self.server.shell
@@ -211,18 +214,18 @@ class _Dump:
                 f"pg_dump in the image of {self.server.container} is older than the server",
                 "Run the server in an image of its own version",
             )
-        if "lock timeout" in text or ("statement timeout" in text and _LOCKED.search(text)):
-            return self._locked(text)
+        if "statement timeout" in text and "LOCK TABLE" in text:
+            return self._locked()
         return self.server.failure(replace(result, err=text, out=""), f"dumping {database}")
 
-    def _locked(self, text: str) -> StepError:
-        found = _LOCKED.search(text)
-        table = found[1].split(",")[0] if found else ""
-        lockers = self.server.query(_LOCKERS.format(table=literal(table)), self.snapshot.database)
-        by = f" by {lockers[0][1]} (pid {lockers[0][0]}) since {lockers[0][2]}" if lockers else ""
-        pid = lockers[0][0] if lockers else "PID"
-        end = f"psql -U {self.server.user} -d {self.snapshot.database} -c 'SELECT pg_cancel_backend({pid})'"
+    def _locked(self) -> StepError:
+        database, server = self.snapshot.database, self.server
+        found = server.query(_LOCKERS, database)
+        if not found:
+            return StepError(f"A table of {database} was locked for {self.lock_patience:g} s", "Try again")
+        table, pid, holder, since = found[0]
+        end = f"psql -U {server.user} -d {database} -c 'SELECT pg_terminate_backend({pid})'"
         return StepError(
-            f"{table or 'a table'} of {self.snapshot.database} is locked{by}, so it cannot be dumped",
-            f"Wait for it, or end it: docker exec {self.server.container} {end}",
+            f"{table} of {database} is locked by {holder} (pid {pid}) since {since}, so it cannot be dumped",
+            f"Wait for it, or end it: docker exec {server.container} {end}",
         )

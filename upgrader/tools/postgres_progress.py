@@ -64,7 +64,7 @@ def of_dump(archive: Path, log: Path, tables: Mapping[str, int]) -> Look:
         whole = sum(tables.get(name, 0) for name in finished.values())
         packed = sum(written.get(member, 0) for member in finished)
         ratio = packed / whole if whole > total * _TELLING and packed else _USUAL_RATIO
-        begun = min((sum(written.values()) - packed) / ratio, total - whole)
+        begun = min((sum(written.values()) - packed) / ratio, max(total - whole, 0))
         return sum(written.values()), (whole + begun) / total if total else 0.0
 
     return look

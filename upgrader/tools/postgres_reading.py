@@ -85,14 +85,11 @@ class Readings(Snapshots):
 
     def read_members(self, place: Place, archive: Path, jobs: int) -> None:
         """See that a directory archive has all that it lists, and that every member can be decoded."""
-        path = place.path(archive)
-        listed = place.client.shell.attempt(place.client.inside("pg_restore", "--list", path))
-        if not listed.ok:
-            raise self._damaged(archive, listed)
-        _see_all(archive, listed.out.splitlines())
-        result = place.client.shell.attempt(place.client.inside(*decoding(path, jobs, zstd=place.zstd)))
+        command = place.client.inside(*decoding(place.path(archive), jobs, zstd=place.zstd))
+        result = place.client.shell.attempt(command)
         if not result.ok:
             raise self._damaged(archive, result)
+        _see_all(archive, result.out.splitlines())
 
     @contextmanager
     def reading(self, archive: Path, pace: Pace = Pace()) -> Iterator[Reading]:  # noqa: B008 (frozen)

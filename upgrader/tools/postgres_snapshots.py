@@ -33,9 +33,13 @@ class Snapshot:
     """By the server's clock: UTC, ISO 8601, with milliseconds."""
     _session: Conversation = field(compare=False, repr=False)
 
+    def query(self, sql: str) -> list[list[str]]:
+        """The rows of `sql`, seen at that moment."""
+        return _ask(self._session, sql, self.database)
+
     def row_counts(self, exact_below_bytes: int | None = None) -> dict[str, RowCount]:
         """As `Catalog.row_counts`, of that moment."""
-        return count_rows(_ask(self._session, counting(exact_below_bytes), self.database))
+        return count_rows(self.query(counting(exact_below_bytes)))
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,22 @@ class Snapshots(Beside):
     @contextmanager
     def holding(self, database: str) -> Iterator[Session]:
         """A session that can take a snapshot at once, and holds it until the end of the block."""
-        self.oid(database)  # says it more clearly than psql when there is none
         conversation = self.shell.converse(replace(self.psql("", database), stdin=None))
         if conversation is None:
             raise StepError("There is no docker command", "apt-get install docker.io")
         try:
-            _ask(conversation, "SELECT 1;", database)
+            self._greet(conversation, database)
             yield Session(database, conversation)
         finally:
             conversation.close()
+
+    def _greet(self, conversation: Conversation, database: str) -> None:
+        try:
+            _ask(conversation, "SELECT 1;", database)
+        except StepError:
+            self.require(patience=5)
+            self.oid(database)  # these two say more clearly what is wrong
+            raise
 
     def settle(self, patience: float = 2.0) -> bool:
         """Wait until no statement of anybody else's is at work in the server; False if one still is."""
