@@ -256,3 +256,25 @@ def test_not_before_an_unfinished_run_is_resumed(app: Path, upgrader_home: Path)
     journal(RunStarted(directory.name, "upgrade", "shop", str(app), "0", "p", "d", "Upgrade to v2", []))
     assert "upgrader resume" in upgrader(app, "env-check", "--fix", "--yes", code=8).stderr
     assert (app / ".env").read_bytes() == LIVE
+
+
+def test_an_env_file_further_down_is_pointed_to(app: Path) -> None:
+    below = app / "deploy"
+    below.mkdir()
+    (app / ".env").rename(below / ".env.prod")
+    (below / ".env.prod.example").write_text(NEW)
+    hint = upgrader(app, "env-check", code=4).stderr
+    assert "→ upgrader env-check --env deploy/.env.prod --example deploy/.env.prod.example" in hint
+    (below / ".env.prod").rename(below / ".env")
+    (below / ".env.example").write_text(NEW)
+    assert "→ upgrader -C deploy env-check" in upgrader(app, "env-check", code=4).stderr
+
+
+def test_compose_files_with_a_name_of_their_own_are_read_when_they_are_named(app: Path) -> None:
+    (app / "compose.yaml").rename(app / "production.yml")
+    assert "production.yml" not in upgrader(app, "env-check", code=3).stdout
+    done = upgrader(app, "env-check", "--compose", "production.yml", code=3)
+    assert "production.yml" in done.stdout
+    assert "env-check --fix --compose production.yml" in done.stdout
+    assert "there is no Compose file other.yml" in upgrader(app, "env-check", "--compose", "other.yml", code=2).stderr
+    assert "--env" in upgrader(app, "env-check", "--previous-example", ".env.example", code=2).stderr

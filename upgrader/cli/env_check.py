@@ -116,7 +116,12 @@ def env_check(
         return mend(look(files), None, yes=yes)
     from upgrader.cli import env_host
 
-    host = env_host.find(common)
+    if previous_example or previous_compose:
+        raise UsageError(
+            "--previous-… needs --env and --example beside it",
+            "upgrader env-check --env FILE …",
+        )
+    host = env_host.find(common, tuple(compose or ()))
     looked = env_host.look(host, overlay=overlay, assume_generators=assume_generators)
     if fix:
         from upgrader.cli.env_fix import fix as mend

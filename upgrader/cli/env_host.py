@@ -20,7 +20,7 @@ from upgrader.env.decide import decide
 from upgrader.env.document import Document, EnvSyntaxError
 from upgrader.env.finding import in_order
 from upgrader.env.references import References
-from upgrader.errors import RefusedError, UpgraderError
+from upgrader.errors import RefusedError, UpgraderError, UsageError
 from upgrader.model.app import Stack
 from upgrader.model.secret import secrets_in
 from upgrader.steps.env_plan import found_in
@@ -50,8 +50,8 @@ class Host:
         return self.stack.directory / self.stack.env_file
 
 
-def find(common: Common) -> Host:
-    """The app in the directory, by its playbook if there is one. Raises RefusedError where it has no env file."""
+def find(common: Common, compose: tuple[str, ...] = ()) -> Host:
+    """The app in the directory, by its playbook if there is one. `compose` are files to read in place of its own."""
     from upgrader.playbook.discover import which
     from upgrader.playbook.inherit import shipped
     from upgrader.playbook.load import from_text, load
@@ -76,11 +76,12 @@ def find(common: Common) -> Host:
         named = shipped("env-examples") / f"{stack.overlay or playbook.name}.env"
         own = directory / (stack.overlay or "")
         overlay = str(own if own.is_file() else named)
-    stack = replace(stack, files=stack.files or _default_files(stack))
+    given = tuple(os.path.relpath(_given(directory, name), directory) for name in compose)
+    stack = replace(stack, files=given or stack.files or _default_files(stack))
     state = State(root(os.environ) / stack.project)
     git = _git(directory)
     place = f"-C {quoted(_shown(directory))} " if common.directory else ""
-    fix = f"upgrader {place}env-check --fix"
+    fix = f"upgrader {place}env-check --fix" + "".join(f" --compose {quoted(name)}" for name in compose)
     last = _last_upgrade(state)
     origin, target = last.get("origin", {}), last.get("target", {})
     versions = (origin.get("name", ""), target.get("name", ""))
@@ -92,9 +93,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
     """Read what the app is made of, and check it. `overlay` is a file that goes before the one that is known."""
     stack = host.stack
     if not host.live.is_file():
-        raise RefusedError(
-            f"there is no env file {host.live}", "upgrader env-check --env FILE --example FILE, or make it first"
-        )
+        raise RefusedError(f"there is no env file {host.live}", _elsewhere(host))
     data = host.live.read_bytes()
     live = Document.parse(data, _shown(host.live))
     REDACTOR.learn(secrets_in(live.values()))
@@ -124,6 +123,28 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
     scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
     mode = os.stat(host.live).st_mode
     return Looked(scene, in_order([*check_live(scene), *check_mode(scene, mode)]), data)
+
+
+def _elsewhere(host: Host) -> str:
+    """The command for an env file that lies beside an example below the directory, if there is one."""
+    top = host.stack.directory
+    for found in sorted(top.glob("*/.env")) + sorted(top.glob("*/*/.env")):
+        if any((found.parent / name).is_file() for name in EXAMPLES):
+            return f"upgrader -C {quoted(_shown(found.parent))} env-check"
+    for found in sorted([*top.glob(".env*.example"), *top.glob("*/.env*.example"), *top.glob("*/*/.env*.example")]):
+        live = found.with_name(found.name.removesuffix(".example"))
+        if live.is_file():
+            return f"upgrader env-check --env {quoted(_shown(live))} --example {quoted(_shown(found))}"
+    return "upgrader env-check --env FILE --example FILE, or make it first"
+
+
+def _given(directory: Path, name: str) -> Path:
+    """A file named on the command line: beside the app, else beside the person."""
+    beside = directory / name
+    found = beside if beside.is_file() else Path(name).absolute()
+    if not found.is_file():
+        raise UsageError(f"there is no Compose file {name}", f"ls -l {quoted(name)}")
+    return found
 
 
 def published(host: Host, path: str) -> Mapping[str, frozenset[str]]:

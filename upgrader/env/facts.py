@@ -13,6 +13,7 @@ from upgrader.env.document import Disabled, Document, Entry
 from upgrader.env.evidence import (
     is_external,
     is_host_name,
+    is_off,
     is_own_address,
     is_placeholder,
     is_secret,
@@ -155,9 +156,11 @@ class Facts(Variables):
 
     def is_external(self, key: str, *, generator: bool) -> bool:
         """Whether another system issues the value; the app's own name may sound like one."""
-        return is_external(
-            key.strip("_")[len(_first_word(key)) :] if self.is_own_name(key) else key, generator=generator
-        )
+        return is_external(self.own_part(key), generator=generator)
+
+    def own_part(self, key: str) -> str:
+        """A key without the app's own name in front: `_ADMIN_PASSWORD` of `SHOP_ADMIN_PASSWORD`."""
+        return key.strip("_")[len(_first_word(key)) :] if self.is_own_name(key) else key
 
     def is_own_name(self, key: str) -> bool:
         """Whether a key begins with the app's own name."""
@@ -171,6 +174,18 @@ class Facts(Variables):
         default = self.default(key)
         value = self.example.get(key) if default is None else default
         return None if value is None or is_placeholder(value) else value
+
+    def switched_off(self, key: str) -> str | None:
+        """The commented-out switch of the key's family that the live file leaves off: `ENABLE_TLS` for `TLS_EMAIL`."""
+        heads = [key[:at] for at, letter in enumerate(key) if letter == "_" and at]
+        switches = [name for head in heads for name in (f"ENABLE_{head}", f"{head}_ENABLED", f"{head}_ENABLE")]
+        off = (name for name in switches if name in self._disabled_switches and is_off(self.live.get(name) or "false"))
+        return next(off, None)
+
+    @cached_property
+    def _disabled_switches(self) -> frozenset[str]:
+        names = (each.key for each in self.example.disabled if "ENABLE" in each.key and not each.prose)
+        return frozenset(name for name in names if name not in self.example)
 
     def uses_family(self, prefix: str) -> bool:
         """Whether the live file sets up something whose keys begin so."""

@@ -166,10 +166,11 @@ class Identity:
 
     def lost_secret(self, key: str, taken: frozenset[str]) -> Past | None:
         """A secret that left the example and is set here: a new secret may be the same one."""
-        mine = self.facts.is_external(key, generator=False)
+        external = self.facts.is_external(key, generator=False)
         lost = [name for name in (*self._alike(key), *self._first_lost_secrets) if evidence.is_secret(name)]
-        lost = [name for name in lost if name not in taken and (mine or name not in self._lost_external)]
-        lost = [name for name in lost if evidence.may_be_one_secret(name, key)]
+        lost = [name for name in lost if name not in taken and (external or name not in self._lost_external)]
+        mine = self.facts.own_part(key)
+        lost = [name for name in lost if evidence.may_be_one_secret(self.facts.own_part(name), mine)]
         if not lost:
             return None
         name = max(lost, key=lambda each: evidence.name_likeness(each, key))

@@ -113,6 +113,8 @@ def said_in_prose(facts: Facts, key: str) -> Requirement | None:
     if not prose.says_loudly(text) and (said := _conditional(facts, key, text)):
         return said
     if prose.says_required(text):
+        if switch := facts.switched_off(key):
+            return optional(f"it is part of what {switch} switches on, which is off here")
         return Requirement("boot", ("its comment says that it is required",), strong=True)
     if prose.says_optional(text):
         return optional("its comment says that it is optional")

@@ -72,7 +72,7 @@ def test_the_shown_command_adds_the_line(tmp_path: Path) -> None:
 
 
 def test_nothing_to_say_is_said() -> None:
-    assert section(OLD, OLD) == "No settings changed.\n"
+    assert section(OLD, OLD) == "Existing installations need no new settings.\n"
 
 
 def test_sections_are_parted_by_one_blank_line() -> None:

@@ -9,7 +9,7 @@ from upgrader.env.formats.commands import command_for
 from upgrader.env.gate.changes import Changes, Setting
 from upgrader.env.generate import GeneratorError, check_generator
 
-NOTHING = "No settings changed.\n"
+NOTHING = "Existing installations need no new settings.\n"
 
 
 def render(changes: Changes) -> str:
