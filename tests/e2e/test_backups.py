@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -19,6 +20,8 @@ from tests.fixtures.engine import eventually, sh
 from upgrader.demo.host import Installation
 
 pytestmark = pytest.mark.docker
+MANIFEST = "manifest.json"
+"""Where the copy is noted, once it is there."""
 
 
 def quiet(operator: Operator, *args: str | Path, code: int = 0, **env: str) -> str:
@@ -138,7 +141,7 @@ def test_an_export_restores_on_a_bare_machine(serving: Installation, tmp_path: P
     assert list(tmp_path.glob("other*")) == []
 
 
-@pytest.mark.skipif(not os.access("/usr/bin/age", os.X_OK), reason="age is not installed here")
+@pytest.mark.skipif(not shutil.which("age"), reason="age is not installed here")
 def test_an_export_for_one_recipient(serving: Installation, tmp_path: Path) -> None:
     operator = Operator.at(serving)
     operator("backup", "--proof", "read")
@@ -155,6 +158,40 @@ def test_an_export_for_one_recipient(serving: Installation, tmp_path: Path) -> N
         assert env is not None
         assert env.read() == serving.env_file.read_bytes()
     assert not list(operator.state.home.glob("scratch-*")), "no plain text is left behind"
+
+
+@pytest.mark.skipif(not shutil.which("restic"), reason="restic is not installed here")
+def test_a_copy_by_restic_is_the_same_or_the_backup_failed(serving: Installation, tmp_path: Path) -> None:
+    repository, password = tmp_path / "repository", secrets.token_hex(8)
+    operator = Operator.at(serving, PLAYBOOK + f"backups: {{copy_to: {{restic: {repository}}}}}\n")
+    failed = operator("backup", "--proof", "read", "--output", "plain", code=4, RESTIC_PASSWORD=password)
+    assert "its copy failed: restic backup" in failed.out + failed.err
+    assert operator.last("backup").outcome == "refused"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESTIC_PASSWORD", password)
+        sh("restic", "-r", str(repository), "init")
+        operator("backup", "--proof", "read")
+        there, here = tmp_path / "there", operator.points.path(operator.last("backup").id)
+        sh("restic", "-r", str(repository), "restore", "latest", "--target", str(there))
+    copied = next(there.rglob("manifest.json")).parent
+    names = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+    assert {path.relative_to(copied) for path in copied.rglob("*") if path.is_file()} == names
+    assert all((copied / name).read_bytes() == (here / name).read_bytes() for name in names if name.name != MANIFEST)
+    one, other = operator("backups", "list", "--output", "json").json[-2:]
+    assert (one["copied_to"], other["copied_to"]) == ("", f"restic {repository}")
+    assert not [path for path in operator.home.rglob("*") if path.is_file() and password.encode() in path.read_bytes()]
+
+
+@pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed here")
+def test_a_copy_by_rclone(serving: Installation, tmp_path: Path) -> None:
+    operator = Operator.at(serving, PLAYBOOK + f"backups: {{copy_to: {{rclone: {tmp_path}/away}}}}\n")
+    operator("backup", "--proof", "read")
+    here = operator.points.path(operator.last("backup").id)
+    there = tmp_path / "away" / serving.project / here.name
+    names = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+    assert {path.relative_to(there) for path in there.rglob("*") if path.is_file()} == names
+    assert all((there / name).read_bytes() == (here / name).read_bytes() for name in names if name.name != MANIFEST)
 
 
 def test_retention_keeps_what_a_way_back_needs(serving: Installation) -> None:
@@ -240,6 +277,38 @@ def _reseal(path: Path, changes: dict[str, object]) -> None:
     path.write_text(json.dumps(sealed, indent=1, sort_keys=True))
 
 
+def killed(operator: Operator, moment: Moment, *args: str) -> None:
+    driven = (str(operator.app.path), str(operator.playbook), moment.to_json(), *args)
+    done = subprocess.run([sys.executable, "-m", "tests.e2e.points_driver", *driven], check=False, timeout=240)
+    assert done.returncode == -9, "that moment never came"
+
+
+def test_a_restore_killed_anywhere_is_gone_on_with(app: Installation) -> None:
+    """The dump restored beside, the writers stopped, the databases swapped: `resume` brings the rows and the app back."""
+    operator = Operator.at(app)
+    rows = app.write(3)
+    operator("backup", "--proof", "read")
+    point_id = operator.points.ids()[-1]
+    moments = (
+        Moment("restore", "StepStarted", "database.stage", delay=0.3, tree=True),
+        Moment("restore", "StepFinished", "writers.stop"),
+        Moment("restore", "StepStarted", "database.swap", delay=0.1),
+        Moment("restore", "StepFinished", "database.swap", tree=True),
+        Moment("restore", "StepStarted", "writers.start"),
+    )
+    for moment in moments:
+        app.write(1)
+        killed(operator, moment, point_id)
+        assert "upgrader resume" in quiet(operator, "restore", point_id, "--in-place", "--yes", code=8)
+        operator("resume", "--output", "plain")
+        app.wait_healthy(120)
+        assert app.notes() == rows, moment
+        assert operator.last("restore").outcome == "done"
+        assert set(operator.serving()) == {"db", "web", "worker"}
+    operator.rollback("--undo")
+    assert len(app.notes()) == len(rows) + 1, "what the last one set aside"
+
+
 @pytest.mark.parametrize("tree", [False, True], ids=["alone", "with its children"])
 def test_killed_in_the_middle_and_gone_on_with(serving: Installation, tree: bool) -> None:
     """The next `upgrader backup` goes on with it; until then a half-made one is none."""
@@ -247,9 +316,7 @@ def test_killed_in_the_middle_and_gone_on_with(serving: Installation, tree: bool
     world, there = operator.world(), operator.points.ids()
     assert operator.playbook is not None
     moment = Moment("backup", "StepStarted", "backup", delay=0.4, tree=tree)
-    driven = (str(serving.path), str(operator.playbook), moment.to_json())
-    done = subprocess.run([sys.executable, "-m", "tests.e2e.backup_driver", *driven], check=False, timeout=240)
-    assert done.returncode == -9
+    killed(operator, moment)
     (cut_off,) = operator.state.unfinished()
     assert operator.points.ids() == there
     refused = quiet(operator, "upgrade", "--to", "v1.1.0", "--yes", code=8)

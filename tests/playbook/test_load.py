@@ -161,6 +161,22 @@ def test_commands_of_the_app_s_own_repository_are_refused_unless_trusted(written
     assert caught.value.hint.endswith("--trust-playbook app")
 
 
+def test_such_a_playbook_decides_nothing_about_restore_points(written: Written) -> None:
+    """Upstream could have them deleted, or sent to a place of its own."""
+    text = "backups: {keep: 1, copy_to: {rclone: 'theirs:bucket'}}"
+    assert written(text).facts.backups.keep == 1
+    with pytest.raises(PlaybookError) as caught:
+        written(text, trusted=False)
+    assert [problem.message.partition(":")[0] for problem in caught.value.problems] == ["backups is refused"]
+    assert written(text, trusted=False, trust="app").facts.backups.keep == 1
+
+
+def test_a_copy_goes_to_one_place(written: Written) -> None:
+    for text in ("{}", "{restic: a, rclone: b}"):
+        with pytest.raises(PlaybookError, match="exactly one of restic, rclone"):
+            written(f"backups: {{copy_to: {text}}}")
+
+
 def test_without_commands_such_a_playbook_needs_no_trust(written: Written) -> None:
     assert written("writers: [api]", trusted=False).name == "app"
 

@@ -70,6 +70,13 @@ def test_notes_of_databases_kept_aside_go_by_age_alone() -> None:
     assert days(shelf(*points).expendable(Retention(max_age=86400 * 5), NOW)) == [1, 2]
 
 
+def test_one_that_does_not_restore_counts_for_nothing() -> None:
+    points = [point(1), point(2), point(3, how="failed"), point(4, how="failed")]
+    assert days(shelf(*points).expendable(Retention(keep=1), NOW)) == [1]
+    assert days(shelf(*points, point(5)).expendable(Retention(keep=1), NOW)) == [1, 2, 3, 4]
+    assert must_stay(points, [], set()) == {points[1].id: "the last one that is proved"}
+
+
 def test_the_last_that_was_restored_stays_before_any_newer_that_was_only_read() -> None:
     points = [point(1, how="full"), point(2, how="data"), point(3), point(4)]
     assert must_stay(points, [], set()) == {points[1].id: "the last one that is proved"}

@@ -54,9 +54,10 @@ def perform(desk: "Desk", options: "Options") -> int:
     from dataclasses import replace
 
     from upgrader.cli import say
-    from upgrader.cli.agree import agree_to_derived, guard
+    from upgrader.cli.agree import guard
 
-    agree_to_derived(desk)
+    if desk.derived:  # nothing of the app changes: what was derived needs nobody's consent here
+        say.tell("No playbook describes this app: the backup follows its Compose project.")
     with desk.session() as session:
         guard(desk)
         git = desk.planning("backup", options).world.git

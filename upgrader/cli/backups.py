@@ -93,6 +93,7 @@ def show(ctx: typer.Context, point_id: IdArgument, output: c.OutputOption = "aut
     rows += [("File", f"{file.origin}, {size(file.size)}") for file in point.files]
     rows += [("Local edits", size(point.patch.size))] if point.patch else []
     rows += [("Image", f"{pin.service}: {pin.image}") for pin in point.pins]
+    rows += [("Copied to", point.copied_to)] if point.copied_to else []
     rows.append(("In", str(points.path(point.id))))
     typer.echo(columns([(name, clean(text)) for name, text in rows]))
     return 0
@@ -129,10 +130,12 @@ def verify(
 def _trouble(points: "Points", point_id: str) -> str:
     """What is wrong with it; empty when it is whole."""
     try:
-        points.verify(points.load(point_id))
+        point = points.load(point_id)
+        points.verify(point)
     except RefusedError as error:
         return error.message
-    return ""
+    failed = (db.proved.why for db in point.databases if db.proved and db.proved.how == "failed")
+    return next(failed, "")
 
 
 @app.command("pin")

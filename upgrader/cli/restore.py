@@ -60,12 +60,13 @@ restore.__doc__ = HELP
 def perform(desk: "Desk", wanted: str) -> int:
     """Plan, ask, restore in the place of the live data; returns the exit code."""
     from upgrader.cli import say
-    from upgrader.cli.agree import agree, guard
+    from upgrader.cli.agree import agree, agree_to_derived, guard
     from upgrader.cli.target import refuse, restore_plan
     from upgrader.model.duration import plural
     from upgrader.steps.base import Options, Question
     from upgrader.steps.points import Points
 
+    agree_to_derived(desk)
     points = Points(desk.app.home)
     point = points.load(points.find(wanted))
     git = desk.planning("restore", Options()).world.git

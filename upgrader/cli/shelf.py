@@ -14,7 +14,7 @@ from upgrader.model.manifest import RestorePoint
 from upgrader.steps.points import Points
 
 HEAD = ("ID", "WHEN (UTC)", "AGE", "VERSION", "MADE BY", "SIZE", "PROVED", "")
-PROVED = {"full": "restored", "data": "restored, data", "read": "read", "": "-"}
+PROVED = {"full": "restored", "data": "restored, data", "read": "read", "": "-", "failed": "✗ does not restore"}
 
 
 def told(points: Points) -> Iterator[dict[str, Any]]:
@@ -39,6 +39,7 @@ def _document(point: RestorePoint) -> dict[str, Any]:
         "label": point.label,
         "method": "dump" if point.dumped else "aside",
         "proved": point.proved,
+        "copied_to": point.copied_to,
     }
 
 
@@ -53,7 +54,7 @@ def row(each: dict[str, Any]) -> tuple[str, ...]:
     if "trouble" in each:
         return (each["id"], "", "", "", "", size(each["size"]), "", "✗ damaged")
     proved = PROVED[each["proved"]] if each["method"] == "dump" else "kept in the server"
-    said = ", ".join(filter(None, (each["label"], pinned)))
+    said = ", ".join(filter(None, (each["label"], pinned, "copied away" if each["copied_to"] else "")))
     when = each["created_at"][:16].replace("T", " ")
     return (each["id"], when, age(each["age"]), each["version"], each["kind"], size(each["size"]), proved, said)
 

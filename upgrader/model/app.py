@@ -92,6 +92,14 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Offsite:
+    """Where restore points are copied to: by which `program`, restic or rclone, and what that calls the place."""
+
+    program: str
+    place: str
+
+
+@dataclass(frozen=True)
 class App:
     """The thing upgraded, as the resolved playbook and this host describe it."""
 
@@ -107,5 +115,6 @@ class App:
     release_tags: str = ""
     """Glob that release tags match; empty: version-like tags (`v1.2.3`, `1.2.3`)."""
     backups: Retention = field(default_factory=Retention)
+    offsite: Offsite | None = None
     writers: tuple[str, ...] = ()
     """Services to stop when writes must stop; empty: every long-running service that is not a database."""

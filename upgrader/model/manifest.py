@@ -105,6 +105,8 @@ class RestorePoint:
     """The kind of run that made it; empty in old ones."""
     label: str = ""
     """What somebody called it."""
+    copied_to: str = ""
+    """Where a whole copy of it is, off this host."""
     format: int = FORMAT
 
     @property
@@ -114,11 +116,16 @@ class RestorePoint:
 
     @property
     def proved(self) -> str:
-        """How well all of its dumps are proved: `full`, `data` or `read`; empty when it has none."""
+        """How well all of its dumps are proved, as in `Proved.how`; empty when it has none."""
         if not self.databases or not self.dumped:
             return ""
         ways = {database.proved.how if database.proved else "read" for database in self.databases}
-        return next(way for way in ("read", "data", "full") if way in ways)
+        return next(way for way in ("failed", "read", "data", "full") if way in ways)
+
+    @property
+    def usable(self) -> bool:
+        """Whether its data can be brought back from it alone, as far as is known."""
+        return self.dumped and self.proved != "failed"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -121,7 +121,7 @@ def _build(
     denied = (
         []
         if trusted or trust == (name or None)
-        else [*policy.host_commands(steps, _hooks(tree)), *policy.paths_outside(tree)]
+        else [*policy.host_commands(steps, _hooks(tree)), *policy.paths_outside(tree), *policy.backups(tree)]
     )
     if problems or denied or facts is None:
         agree = f"Read it, and if you trust it: upgrader upgrade --trust-playbook {name}"

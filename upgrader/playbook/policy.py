@@ -36,6 +36,15 @@ def paths_outside(tree: Node) -> list[Problem]:
     ]
 
 
+def backups(tree: Node) -> list[Problem]:
+    """What such a playbook says of restore points: it could have them deleted, or sent away."""
+    node = tree.entries.get("backups")
+    if node is None or is_shipped(node.mark.file):
+        return []
+    reason = "it decides what is deleted and where data goes, and the playbook is from the app's own repository"
+    return [(node.key or node.mark).problem(f"backups is refused: {reason}")]
+
+
 def pushes(nodes: Iterable[Node]) -> list[Problem]:
     """Commands that push a schema past the migration files: nothing records them, and data may be dropped."""
     reason = "it changes a production schema without a migration, and may drop data"

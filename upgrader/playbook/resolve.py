@@ -14,13 +14,14 @@ from upgrader.model.app import (
     HealthSpec,
     Hook,
     MigrationsSpec,
+    Offsite,
     Retention,
     Stack,
 )
 from upgrader.playbook.inherit import shipped
 from upgrader.playbook.load import Playbook
 from upgrader.playbook.names import Namespaces, parse, render
-from upgrader.playbook.schema import PROJECT, HealthSection, StackSection
+from upgrader.playbook.schema import PROJECT, CopyTo, HealthSection, StackSection
 from upgrader.steps.base import StepModel
 
 AnyStep = TypeVar("AnyStep", bound=StepModel)
@@ -79,6 +80,7 @@ def resolve_app(
         hooks=tuple(Hook(hook.when, tuple(render(hook.run, names, partly=True)), hook.timeout) for hook in facts.hooks),
         signed_tags=facts.releases.signed,
         release_tags=facts.releases.tags,
+        offsite=_offsite(facts.backups.copy_to, names),
         writers=facts.writers,
         backups=Retention(facts.backups.keep or 0, facts.backups.max_age or 0.0, facts.backups.max_size or 0),
     )
@@ -111,6 +113,12 @@ def _stack(stack: StackSection, directory: Path, project: str, names: Namespaces
         example=stack.env.example,
         keep=stack.keep,
     )
+
+
+def _offsite(copy: CopyTo | None, names: Namespaces) -> Offsite | None:
+    if copy is None:
+        return None
+    return Offsite("restic", _text(copy.restic, names)) if copy.restic else Offsite("rclone", _text(copy.rclone, names))
 
 
 def _overlay(named: str | None, playbook: str, directory: Path) -> str | None:

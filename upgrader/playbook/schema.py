@@ -234,12 +234,28 @@ class Releases(Section):
     signed: bool = False
 
 
+class CopyTo(Section):
+    """Where restore points are copied to: exactly one of a restic repository, an rclone remote."""
+
+    restic: str = ""
+    rclone: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "CopyTo":
+        if bool(self.restic) == bool(self.rclone):
+            raise ValueError("a copy goes to exactly one of restic, rclone")
+        return self
+
+
 class BackupsSection(Section):
-    """Which restore points are deleted by themselves after a backup or an upgrade; without any limit, none is."""
+    """Which restore points are deleted by themselves after a backup or an upgrade (without any limit, none is), and
+    where those that `upgrader backup` makes are copied to.
+    """
 
     keep: int | None = Field(default=None, ge=1)
     max_age: Duration | None = None
     max_size: Bytes | None = None
+    copy_to: CopyTo | None = None
 
 
 class HookSection(Section):

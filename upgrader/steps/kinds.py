@@ -10,6 +10,7 @@ from upgrader.steps.git_checkout import GitCheckout, GitRestore
 from upgrader.steps.health import Health
 from upgrader.steps.images import ComposeBuild, ComposePull, ImagesRestore
 from upgrader.steps.migrate import Migrate
+from upgrader.steps.offsite import CopyAway
 from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
 from upgrader.steps.proof import Proof
 from upgrader.steps.rebuild import ImagesRebuild
@@ -27,6 +28,7 @@ KINDS: dict[str, type[StepModel]] = {
     "preflight.disk": Disk,
     "backup": Backup,
     "proof": Proof,
+    "copy.away": CopyAway,
     "retention": Retain,
     "git.checkout": GitCheckout,
     "env.reconcile": EnvReconcile,

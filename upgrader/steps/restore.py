@@ -54,6 +54,8 @@ def _foreign(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase | None) -> R
             f"{ctx.options.point} has no dump of {saved.name}: it is kept in its server as {saved.aside}",
             "upgrader rollback --undo returns to it",
         )
+    if saved.proved and saved.proved.how == "failed":
+        return Refused(f"{ctx.options.point} did not come back when it was proved: {saved.proved.why}", again)
     server = ctx.world.server(spec).require()
     if _major(saved.server_version) > server.major:
         return Refused(

@@ -44,9 +44,9 @@ class Shelf:
         count = total = 0
         for point in reversed(self.points):
             total += self.sizes[point.id]
-            count += point.dumped
+            count += point.usable
             age = between(point.created_at, now)
-            if policy.keep and point.dumped and count > policy.keep:
+            if policy.keep and point.dumped and count >= policy.keep + point.usable:
                 found[point.id] = f"{plural(policy.keep, 'newer one')}"
             elif policy.max_age and age > policy.max_age:
                 found[point.id] = f"{duration(age)} old"
@@ -72,7 +72,7 @@ def must_stay(points: Sequence[RestorePoint], runs: Sequence[Run], pinned: set[s
     if back := last_back(runs):
         kept.setdefault(back.id, f"the way back from the last {back.kind}")
         kept.setdefault(Options.of(back.arguments).point, f"the last {back.kind} went to it")
-    proved = [p for p in points if p.proved in ("full", "data")] or [p for p in points if p.dumped and p.databases]
+    proved = [p for p in points if p.proved in ("full", "data")] or [p for p in points if p.usable and p.databases]
     if proved:
         kept.setdefault(proved[-1].id, "the last one that is proved")
     for point_id in sorted(pinned):
