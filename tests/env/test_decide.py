@@ -304,3 +304,27 @@ def test_ten_thousand_keys_with_new_names_are_no_slower() -> None:
     started = time.process_time()
     assert len(decide(Case(Document.parse(old), Document.parse(new), Document.parse(old)))) == 10_000
     assert time.process_time() - started < 3
+
+
+def test_the_name_of_a_database_that_stood_in_the_compose_files_is_needed() -> None:
+    def files(name: str) -> Any:
+        text = f"services: {{db: {{image: 'postgres:16', environment: {{POSTGRES_DB: '{name}'}}}}}}"
+        return read_references([("compose.yaml", text.encode())])
+
+    found = decided("DB_NAME=shop\n", compose=files("${DB_NAME}"), previous_compose=files("ours"))
+    assert (found.decision, found.need, found.value, found.blocks) == ("ask", "boot", "ours", True)
+
+
+def test_a_secret_that_must_be_changed_is_a_matter_of_security() -> None:
+    found = one("# You should change this: openssl rand -hex 16\nLINK_SECRET=published\n")
+    assert (found.decision, found.need, found.generator) == ("generate", "security", "hex:16")
+
+
+def test_many_keys_with_many_words_are_told_apart_in_good_time() -> None:
+    words = ("ALPHA", "BETA", "GAMMA", "DELTA")
+    names = [f"{words[n % 4]}_{words[n // 4 % 4]}_{words[n // 16 % 4]}_{n}" for n in range(3000)]
+    old = Document.parse("".join(f"{name}=v\n" for name in names).encode())
+    new = Document.parse("".join(f"X_{name}=v\n" for name in names).encode())
+    began = time.process_time()
+    assert len(decide(Case(old, new, old))) == 3000
+    assert time.process_time() - began < 5

@@ -192,7 +192,11 @@ def next_command(looked: Looked) -> str:
 
 
 def _fix(files: Files) -> str:
-    named = [("--env", files.env), ("--example", files.example), ("--previous-example", files.previous_example)]
+    named = [
+        ("--env", files.env or "FILE"),
+        ("--example", files.example),
+        ("--previous-example", files.previous_example),
+    ]
     named += [("--compose", path) for path in files.compose]
     named += [("--previous-compose", path) for path in files.previous_compose]
     named += [("--overlay", files.overlay)]

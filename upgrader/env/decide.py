@@ -8,8 +8,8 @@ from upgrader.env.case import BACKUPS, Case, Decision, Need, Verb
 from upgrader.env.document import Addition, Disabled, Document, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.generate import fits
-from upgrader.env.identity import Identity, Past
-from upgrader.env.obtain import Answer, Wanted, length_demanded, obtain
+from upgrader.env.identity import COMPOSE_FILES, Identity, Past
+from upgrader.env.obtain import Answer, Wanted, is_identity, length_demanded, obtain
 from upgrader.env.requirement import UNSAID, Requirement, demanded, requirement, said_in_prose
 
 __all__ = ["BACKUPS", "Case", "Decision", "Need", "Verb", "decide", "live_from"]
@@ -176,6 +176,9 @@ class _Decider:
         if disabled := self.facts.live_disabled.get(wanted.key):
             return self._disabled_here(wanted, disabled)
         answer = obtain(self.facts, self.identity, wanted)
+        named = answer.source == COMPOSE_FILES and is_identity(self.facts, wanted.key, wanted.value)
+        if named and need.need == "feature":
+            need = need._replace(need="boot")  # without its name the database that is there is not found
         if answer.verb in ("ask", "copy") and not wanted.secret and answer.value in (None, wanted.value):
             answer = self._resembling(wanted) or answer
         return _decision(each, answer, need)

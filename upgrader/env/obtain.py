@@ -184,7 +184,7 @@ def _plain(facts: Facts, wanted: Wanted) -> Answer:
         (facts.default(key) not in (None, value), "which of the two is meant here, only a person knows"),
         (evidence.is_selector(key) and not named, "it chooses a way of running"),
         (_is_mount(facts, key), "it says where data lies, and where it lies now is not known"),
-        (_is_identity(facts, key, value), "it names a database or its user, which exists under its own name"),
+        (is_identity(facts, key, value), "it names a database or its user, which exists under its own name"),
     ):
         if matches:
             return Answer("ask", (reason,))
@@ -197,7 +197,7 @@ def _is_mount(facts: Facts, key: str) -> bool:
     return mounted and (facts.before is None or any(each.section == "volumes" for each in facts.references_before(key)))
 
 
-def _is_identity(facts: Facts, key: str, value: str) -> bool:
+def is_identity(facts: Facts, key: str, value: str) -> bool:
     """Whether the key names a database, or who logs in to it, that there has been already."""
     named = evidence.is_datastore_identity(key) or evidence.is_database_name(key, value)
     return (named or facts.logs_in(key)) and not facts.only_in_new_services(key)

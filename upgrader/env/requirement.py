@@ -119,7 +119,8 @@ def said_in_prose(facts: Facts, key: str) -> Requirement | None:
     if prose.says_optional(text):
         return optional("its comment says that it is optional")
     if prose.says_change(text):
-        return Requirement("feature", ("its comment says that it must be changed",))
+        need: Need = "security" if evidence.is_secret(key) else "feature"
+        return Requirement(need, ("its comment says that it must be changed",))
     around = facts.around(key)
     shared = (*around.run, *around.apart) if not evidence.is_secret(key) else ()
     if prose.says_optional(shared) or prose.says_optional(around.section):

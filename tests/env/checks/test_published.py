@@ -112,3 +112,8 @@ def test_history_is_read_from_patches() -> None:
         "TOKEN": {"t0ken"},
         "EMPTY": set(),
     }
+
+
+def test_a_comment_that_became_the_value_is_told_as_that_only() -> None:
+    line = "API_TOKEN= # from your account page\n"
+    assert not list(check_published(scene(line, line)))

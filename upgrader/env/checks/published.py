@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from upgrader.env import evidence
 from upgrader.env.checks.scene import Scene
 from upgrader.env.checks.urls import password_in
-from upgrader.env.checks.values import is_placeholder_left
+from upgrader.env.checks.values import is_comment, is_placeholder_left
 from upgrader.env.document import Entry
 from upgrader.env.finding import Finding
 from upgrader.env.regex import regex
@@ -27,7 +27,8 @@ def check_published(scene: Scene) -> Iterator[Finding]:
     told: set[str] = set()
     for entry in scene.settings:
         value = entry.value or ""
-        if value and _is_published(scene, entry, value) and not is_placeholder_left(scene, entry):
+        named = value and not is_placeholder_left(scene, entry) and not is_comment(scene, entry)
+        if named and _is_published(scene, entry, value):
             told.add(value)
             yield scene.finding(
                 "published-default",
