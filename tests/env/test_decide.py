@@ -328,3 +328,8 @@ def test_many_keys_with_many_words_are_told_apart_in_good_time() -> None:
     began = time.process_time()
     assert len(decide(Case(old, new, old))) == 3000
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("line", ["JWT_SECRET=string:CHANGE_ME", "ADMIN_CREDENTIALS="])
+def test_what_has_a_form_of_its_own_is_not_made_on_a_guess(line: str) -> None:
+    assert decided(f"# Required\n{line}\n", assume_generators=True).decision == "ask"

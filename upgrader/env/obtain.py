@@ -1,5 +1,6 @@
 """How a needed key gets its value: copied, generated, or from a person."""
 
+import re
 from dataclasses import dataclass, field
 
 from upgrader.env import evidence, prose
@@ -117,7 +118,7 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
         return Answer("ask", (reason,))
     generator = said.generate or facts.generator(key, wanted.value)
     length = length_demanded(facts, wanted.each)
-    if not generator and facts.case.assume_generators:
+    if not generator and facts.case.assume_generators and not re.match(r"[A-Za-z][\w-]*:", wanted.value):
         generator = _assumed(length)
     if not generator:
         return Answer("ask", ("no generator is named for it",))
