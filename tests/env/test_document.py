@@ -204,6 +204,7 @@ def test_append_keeps_every_byte_and_value(data: bytes, added: list[str], commen
         (b"A=1\n\n", b"# why\nK=v\n"),
         (b"A=1\r\nB=2", b"\r\n\r\n# why\r\nK=v\r\n"),
         (b"A=1\r\nB=2\r\n", b"\r\n# why\r\nK=v\r\n"),
+        (b"A=1\r\nB=", b"\r\n\r\n# why\r\nK=v\r\n"),
         (b"A=1\nB=2\nC=3\r\n", b"\n# why\nK=v\n"),
     ],
 )

@@ -120,7 +120,7 @@ def _statement(data: bytes, start: int) -> tuple[Statement, int]:
     else:
         end = _line_end(data, at)
         raw, _, note = data[at:end].partition(b" #")
-        shown = at + len(data[at:end].rstrip(b"\r"))
+        shown = start + len(data[start:end].rstrip(b"\r"))
         statement = Statement(key, decode(raw).rstrip(_SPACE_CHARACTERS), "", start, shown, decode(note).strip())
     if "\0" in key or "\0" in (statement.template or ""):
         raise LexError("a NUL byte", start)
