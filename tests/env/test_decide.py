@@ -333,3 +333,11 @@ def test_many_keys_with_many_words_are_told_apart_in_good_time() -> None:
 @pytest.mark.parametrize("line", ["JWT_SECRET=string:CHANGE_ME", "ADMIN_CREDENTIALS="])
 def test_what_has_a_form_of_its_own_is_not_made_on_a_guess(line: str) -> None:
     assert decided(f"# Required\n{line}\n", assume_generators=True).decision == "ask"
+
+
+def test_a_default_made_of_live_values_is_not_told() -> None:
+    compose = b"services: {web: {image: a, environment: {BROKER: '${BROKER:-x-${RELAY_TOKEN}}'}}}"
+    live = "APP_URL=https://ours.test\nRELAY_TOKEN=hunter2-hunter2\n"
+    found = decided("BROKER=plain\n", live=live, compose=read_references([("c.yaml", compose)]))
+    assert "hunter2" not in str(found)
+    assert "is made of other keys" in found.evidence[0]

@@ -194,6 +194,8 @@ def _defaulted(facts: Facts, key: str, value: str, default: str, *, secret: bool
     if evidence.is_placeholder(value) or evidence.is_own_address(key, value):
         return optional("Compose has a default for it, and the example only shows the form")
     shown = "has a password in it" if evidence.has_url_password(default) else f"is {default!r}"
+    if any("$" in each.word for each in facts.references(key)):
+        shown = "is made of other keys"  # whose values here may be secret
     return Requirement("feature", (f"Compose's default {shown}, the example has another value",))
 
 
