@@ -53,6 +53,12 @@ def test_a_backup_and_all_that_is_done_with_it(app: Installation, tmp_path: Path
         assert words in shown
     assert operator("backups", "verify", "--output", "json").json == [{"id": run.id, "ok": True, "trouble": ""}]
 
+    operator("backup", "--proof", "read")
+    assert [each["proved"] for each in operator("backups", "list", "--output", "json").json] == ["full", "read"]
+    assert operator("backups", "verify", "--restore").out.count("✓") == 2
+    assert [each["proved"] for each in operator("backups", "list", "--output", "json").json] == ["full", "full"]
+    assert operator.one_offs() == []
+
     late = app.write(2)
     beside = operator("restore", run.id[-4:], "--into-new", "yesterday")
     assert "yesterday" in beside.err

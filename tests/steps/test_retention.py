@@ -7,9 +7,9 @@ import pytest
 from upgrader.model.app import Retention
 from upgrader.model.events import RunFinished
 from upgrader.model.manifest import Proved, RestorePoint, SavedDatabase
-from upgrader.model.run import Run
+from upgrader.model.run import Run, StepState
 from upgrader.playbook.schema import bytes_of, seconds
-from upgrader.steps.retention import Shelf, must_stay
+from upgrader.steps.retention import Shelf, last_back, must_stay
 
 NOW = "2026-11-20T00:00:00.000Z"
 
@@ -99,6 +99,16 @@ def test_what_ways_back_need_stays() -> None:
         point(1).id: "the last rollback went to it",
         point(6).id: "pinned",
     }
+
+
+def test_a_restore_that_was_abandoned_after_its_swap_can_be_taken_back() -> None:
+    swapped = {"database.swap": StepState("finished", facts={"aside": {"app": "app_upgrader_x_aside"}})}
+    early, late = run(3, "restore", "abandoned"), replace(run(4, "restore", "abandoned"), steps=swapped)
+    first = run(1, "rollback")
+    assert last_back([first, early]) == first
+    assert last_back([first, late]) == late
+    assert last_back([first, replace(late, kind="rollback")]) == first
+    assert last_back([]) is None
 
 
 def test_what_unfinished_runs_need_stays() -> None:

@@ -103,28 +103,36 @@ def show(ctx: typer.Context, point_id: IdArgument, output: c.OutputOption = "aut
 def verify(
     ctx: typer.Context,
     point_id: Annotated[str, typer.Argument(metavar="[ID]", help="Default: every one.", autocompletion=complete)] = "",
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Restore the dumps into a throw-away server too, and compare.")
+    ] = False,
+    playbook: c.PlaybookOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
     """Read every byte of one restore point, or of all, and compare it with the manifest; 3 if any is damaged.
 
     Examples:
       upgrader backups verify
-      upgrader backups verify 1a2b
+      upgrader backups verify 1a2b --restore
     """
-    common = c.of(ctx).override(output=output)
+    common = c.of(ctx).override(playbook=playbook, output=output)
     points = _points(common)
     ids = [points.find(point_id)] if point_id else points.ids()
     if not ids:
         raise RefusedError("there is no restore point yet", "upgrader backup")
-    found = []
-    for each in ids:
-        trouble = _trouble(points, each)
-        found.append({"id": each, "ok": not trouble, "trouble": trouble})
-        if common.output != "json":
-            typer.echo(f"✗ {each}: {trouble}" if trouble else f"✓ {each}")
+    troubles = {each: _trouble(points, each) for each in ids}
+    whole = [each for each in ids if not troubles[each] and (point_id or points.load(each).dumped)]
+    if restore and whole:
+        from upgrader.cli import prove
+
+        troubles |= prove.perform(common, whole)
     if common.output == "json":
+        found = [{"id": each, "ok": not trouble, "trouble": trouble} for each, trouble in troubles.items()]
         typer.echo(json.dumps(found, indent=1))
-    return 0 if all(each["ok"] for each in found) else int(ExitCode.FOUND)
+    else:
+        for each, trouble in troubles.items():
+            typer.echo(f"✗ {each}: {trouble}" if trouble else f"✓ {each}")
+    return int(ExitCode.FOUND) if any(troubles.values()) else 0
 
 
 def _trouble(points: "Points", point_id: str) -> str:

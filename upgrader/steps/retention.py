@@ -81,9 +81,15 @@ def must_stay(points: Sequence[RestorePoint], runs: Sequence[Run], pinned: set[s
 
 
 def last_back(runs: Sequence[Run]) -> Run | None:
-    """The last run that brought old data back because somebody asked for it, and came to its end."""
-    backs = (run for run in runs if run.kind in BACK and run.outcome == "done")
-    return next((run for run in reversed(list(backs)) if not Options.of(run.arguments).heal), None)
+    """The last run that brought old data back because somebody asked for it: it came to its end, or was abandoned in
+    front of an app that is not well with that data.
+    """
+    backs = (run for run in reversed(runs) if run.kind in BACK and not Options.of(run.arguments).heal)
+    return next((run for run in backs if run.outcome == "done" or _abandoned_behind(run)), None)
+
+
+def _abandoned_behind(run: Run) -> bool:
+    return run.kind == "restore" and run.outcome == "abandoned" and bool(run.facts("database.swap").get("aside"))
 
 
 def remove(points: Points, docker: Docker, point: RestorePoint) -> None:
