@@ -153,13 +153,20 @@ class _Decider:
 
     def _from_past(self, each: Entry | Disabled, past: Past) -> Decision:
         secret = self._secret(each)
-        need: Need = "security" if secret else "boot"
+        need: Need = "security" if secret else self._need_of_old(each, past)
         verb: Verb = "carry" if past.sure and past.value else "ask"
         length = length_demanded(self.facts, each) if secret else None
         if verb == "carry" and length and not fits(past.value or "", length):
             why = f"its value there has another length than the one it must have here: {length}"
             return _decision(each, Answer("ask", (past.why, why), source=past.source), Requirement(need, ()))
         return _decision(each, Answer(verb, (past.why,), past.value, source=past.source), Requirement(need, ()))
+
+    def _need_of_old(self, each: Entry | Disabled, past: Past) -> Need:
+        """What hangs on a setting that has another name now: by the names alone, no more than is said of it."""
+        if (past.source, past.why) != self.facts.renamed.get(each.key):
+            return "boot"
+        said = requirement(self.facts, each, self.facts.value(each), self.facts.said(each)).need
+        return "feature" if said == "none" else said
 
     def _wanted(self, wanted: Wanted) -> Decision:
         need, each = wanted.requirement, wanted.each

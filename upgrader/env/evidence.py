@@ -48,6 +48,10 @@ _DATASTORE_PASSWORD = regex(
 _DATASTORE_IDENTITY = regex(
     rf"^(\w+_)?({_STORES})_(\w*_)?(USER|USERNAME|DB|DATABASE|NAME|DBNAME|ROOT_USER)$", re.IGNORECASE
 )
+_STORAGE_KEY = regex(r"(^|_)(AWS|S3|STORAGE)_(\w+_)?(KEY|KEY_ID|SECRET|USER|USERNAME|PASSWORD)$", re.IGNORECASE)
+_STORAGE_ROOT = regex(
+    r"(^|_)(MINIO|RUSTFS|GARAGE|SEAWEEDFS|CEPH)_(\w+_)?(USER|USERNAME|PASSWORD|KEY|SECRET)$", re.IGNORECASE
+)
 _DATABASE_NAME = regex(r"_(DB|DATABASE|DBNAME|DB_NAME|DATABASE_NAME)$", re.IGNORECASE)
 _DATASTORE_SELECTOR = regex(
     r"(^|_)(DB|DATABASE|STORAGE)_(CLIENT|TYPE|ENGINE|ADAPTER|DRIVER|DIALECT|BACKEND|CONNECTION|VENDOR)$", re.IGNORECASE
@@ -227,6 +231,16 @@ def _kind(key: str) -> str:
     if is_datastore_password(key):
         return "store"
     return "salt" if re.search(r"SALT|PEPPER", key, re.IGNORECASE) else "own"
+
+
+def is_storage_key(key: str) -> bool:
+    """Whether a key is what a client of an object store logs in with."""
+    return bool(_STORAGE_KEY.search(key))
+
+
+def is_storage_root(key: str) -> bool:
+    """Whether a key is what an object store of the stack's own is set up with."""
+    return bool(_STORAGE_ROOT.search(key))
 
 
 def is_published_key(value: str) -> bool:

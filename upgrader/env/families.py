@@ -82,3 +82,9 @@ def _prefixes(
 def _heads(key: str) -> Iterator[str]:
     """What stands before each `_` of a name."""
     return (key[:at] for at, letter in enumerate(key) if letter == "_" and at)
+
+
+def shares_tail(old: str, key: str) -> bool:
+    """Whether only what stands in front differs: `SEARCH_HOST` and `SEARCH_DSL_HOST`."""
+    tails = {old[len(head) + 1 :] for head in _heads(old)}
+    return any(key[len(head) + 1 :] in tails for head in _heads(key))

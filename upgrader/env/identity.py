@@ -7,6 +7,7 @@ from upgrader.env import evidence
 from upgrader.env.annotations import Annotations
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
+from upgrader.env.families import shares_tail
 from upgrader.env.places import Before, before, place_of, shown
 from upgrader.env.references import ServiceText
 from upgrader.env.surroundings import Surroundings
@@ -69,15 +70,17 @@ class Identity:
         """The old name of a key that moved with its whole family, or that stands where the old one stood."""
         old, why = self.facts.renamed.get(key, ("", ""))
         live = self.facts.live.get(old)
-        if not live:
+        if not live or self.facts.previous is None:
             return None
-        same = self.facts.previous is not None and self.facts.previous.get(old) == value
+        if not shares_tail(old, key) and evidence.name_likeness(old, key) < 0.5:  # two halves of a setting, perhaps
+            return None if live == value else Past(why, old, live)
+        same = self.facts.previous.get(old) == value
         switch = bool(value) and evidence.is_switch(value) != evidence.is_switch(live)
         return Past(why, old, live, sure=same or not switch)
 
     def twin(self, key: str, value: str) -> Past | None:
-        """The key of a server of the stack's own with the same example value: a client's name or key for it."""
-        if not evidence.is_external(key, generator=True) or not evidence.is_telling(value) or len(value) < 6:
+        """The key of the stack's own object store with the same example value: a client's name or key for it."""
+        if not evidence.is_storage_key(key) or not evidence.is_telling(value) or len(value) < 6:
             return None
         if evidence.is_placeholder(value) or key in (self.facts.previous.values() if self.facts.previous else {}):
             return None
@@ -88,7 +91,7 @@ class Identity:
             if each.value == value
             and evidence.is_secret(each.key, value) == secret
             and self.facts.live.get(each.key)
-            and not evidence.is_external(each.key, generator=True)
+            and evidence.is_storage_root(each.key)
         ]
         if len(names) != 1:
             return None
