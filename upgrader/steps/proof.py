@@ -17,7 +17,7 @@ from upgrader.steps.rehearse import unsuited
 
 START = 5.0
 """Seconds that a throw-away server is expected to need until it answers, where that was never measured."""
-RATES = {"full": 40 << 20, "data": 120 << 20}
+RATES = {"full": 20 << 20, "data": 60 << 20}
 """Bytes of a database on disk that are restored in a second, cautiously."""
 LARGE = 64 << 20
 """What is smaller says little of rates, and is restored in full at once."""
