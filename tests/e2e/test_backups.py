@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.killer import Moment
-from tests.e2e.scenario import PLAYBOOK, Operator, edited
+from tests.e2e.scenario import PLAYBOOK, Operator, edited, upgrader
 from tests.fixtures.engine import eventually, sh
 from upgrader.demo.host import Installation
 
@@ -334,6 +334,35 @@ def test_killed_in_the_middle_and_gone_on_with(serving: Installation, tree: bool
     assert operator.state.unfinished() == []
     operator("backups", "verify", cut_off.id)
     assert {**operator.world(), "images": []} == {**world, "images": []}
+
+
+def test_what_an_abandoned_backup_pinned_goes_when_asked(serving: Installation) -> None:
+    operator = Operator.at(serving)
+    operator("backup", "--proof", "read")
+    whole = operator.points.ids()[-1]
+    killed(operator, Moment("backup", "StepFinished", "backup", after=False))
+    (cut_off,) = operator.state.unfinished()
+    shutil.rmtree(operator.points.path(cut_off.id))
+    assert [image for image in operator.images() if cut_off.id.lower() in image]
+    assert cut_off.id not in operator("backups", "prune", "--yes").out, "somebody may yet go on with it"
+    upgrader("abandon", "--yes", cwd=serving.path)
+    pins = operator("backups", "prune", "--yes", "--output", "json").json["pins"]
+    assert pins
+    assert all(pin.endswith(cut_off.id.lower()) for pin in pins)
+    assert not [image for image in operator.images() if cut_off.id.lower() in image]
+    assert [image for image in operator.images() if whole.lower() in image]
+
+
+def test_an_upgrade_keeps_to_the_limits_too(app: Installation) -> None:
+    """What is beyond them goes at its end; what it can be gone back from with stays."""
+    operator = Operator.at(app, PLAYBOOK + "backups: {keep: 1}\n")
+    for _ in range(2):
+        operator("backup", "--proof", "read")
+    rows = app.write(2)
+    operator.upgrade("v1.1.0")
+    assert operator.points.ids() == [operator.last().id]
+    operator.rollback("--to", "v1.0.0")
+    assert (app.version(), app.notes()) == ("1.0.0", rows)
 
 
 def test_a_backup_of_a_database_that_is_down_is_refused(serving: Installation) -> None:

@@ -19,7 +19,7 @@ from upgrader.playbook.schema import bytes_of, seconds
 from upgrader.steps.base import Context, Options, Question
 from upgrader.steps.kept import KeptDatabase, kept_databases
 from upgrader.steps.points import Points
-from upgrader.steps.retention import Shelf, remove
+from upgrader.steps.retention import Shelf, remove, stray_pins
 from upgrader.ui.tables import columns
 
 AGAIN = "upgrader backups prune"
@@ -31,10 +31,14 @@ class Choice:
 
     points: Mapping[str, str]
     databases: Sequence[KeptDatabase]
+    pins: Sequence[str] = ()
 
     def __str__(self) -> str:
-        parts = [plural(len(self.points), "restore point")] if self.points else []
-        return " and ".join([*parts, *([plural(len(self.databases), "database")] if self.databases else [])])
+        parts = {"restore point": self.points, "database": self.databases, "stray image pin": self.pins}
+        return " and ".join(plural(len(found), noun) for noun, found in parts.items() if found)
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.databases or self.pins)
 
 
 def policy_of(keep: int, max_age: str, max_size: str) -> Retention:
@@ -56,10 +60,11 @@ def perform(common: c.Common, ids: Sequence[str], names: Sequence[str], policy: 
         by_name = bool(ids or names) and not policy
         limits = Retention() if by_name else policy or desk.app.backups
         going = shelf.expendable(limits, now()) | _named(points, shelf, ids)
-        choice = Choice(going, _chosen(there, names))
+        strays = [] if by_name else stray_pins(points, ctx.world.docker, ctx.past())
+        choice = Choice(going, _chosen(there, names), strays)
         if common.output not in ("json", "quiet"):
             typer.echo(_shown(shelf, choice, there, limited=bool(limits) or by_name))
-        if going or choice.databases:
+        if choice:
             agree(desk, Question("prune", f"Delete {choice} for good?", "--yes"))
             _carry_out(desk, ctx, points, choice)
     if common.output == "json":
@@ -106,6 +111,7 @@ def _shown(shelf: Shelf, choice: Choice, there: Sequence[KeptDatabase], *, limit
         for point in shelf.points
         if point.id not in choice.points
     ]
+    rows += [(f"✗ {pin}", "goes: no restore point needs it") for pin in choice.pins]
     for each in there:
         goes = "goes: asked for by name" if each in choice.databases else ""
         why = goes or (f"stays: {each.needed}" if each.needed else "stays unless it is named: --databases")
@@ -125,6 +131,8 @@ def _carry_out(desk: Desk, ctx: Context, points: Points, choice: Choice) -> None
             points.discard(point_id)
         else:
             remove(points, acting.world.docker, point)
+    for pin in choice.pins:
+        acting.world.docker.untag(pin)
     for each in choice.databases:
         acting.world.server(each.spec).drop(each.name)
     if desk.common.output not in ("json", "quiet"):
@@ -137,5 +145,6 @@ def _document(shelf: Shelf, choice: Choice, there: Sequence[KeptDatabase]) -> di
         "removed": dict(choice.points),
         "kept": {p.id: shelf.kept.get(p.id, "") for p in shelf.points if p.id not in choice.points},
         "dropped": sorted(gone),
+        "pins": list(choice.pins),
         "databases": {each.name: each.needed for each in there if each.name not in gone},
     }

@@ -101,6 +101,13 @@ def remove(points: Points, docker: Docker, point: RestorePoint) -> None:
         docker.untag(pin.tag)
 
 
+def stray_pins(points: Points, docker: Docker, runs: Sequence[Run]) -> list[str]:
+    """Pins that runs of this app left which are over, and whose restore point was never whole, or is gone."""
+    over = {run.id for run in runs if not run.unfinished}.difference(points.ids())
+    tags = {docker.pin_name("", "", run_id).rpartition(":")[2] for run_id in over}
+    return [pin for pin in docker.pins() if pin.rpartition(":")[2] in tags]
+
+
 class Retain(StepModel):
     """Delete the restore points that the playbook's `backups` no longer keeps; without it, none."""
 

@@ -261,6 +261,11 @@ class Docker:
             return False
         raise self._failed(result, f"removing {ref}")
 
+    def pins(self) -> list[str]:
+        """Every pin on this engine, of whichever app."""
+        pattern = f"reference={model.PINS}*"
+        return self._read("image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
+
     @staticmethod
     def pin_name(project: str, service: str, point_id: str) -> str:
         return model.pin_name(project, service, point_id)
