@@ -17,12 +17,15 @@ from upgrader.ui.ask import Ask
 def ask_for(scene: Scene, asked: Sequence[Decision], ask: Ask) -> dict[str, str]:
     """A value for each key, secrets typed unseen. Raises RefusedError when the person gives none."""
     answers: dict[str, str] = {}
-    for decision in asked:
-        tell(f"\n{decision.key}: {'; '.join(decision.evidence)}")
-        tell(f"  see {scene.example.path}:{decision.line}")
-        answers[decision.key] = _answer(scene, decision, ask)
-        if scene.is_secret(decision.key):
-            REDACTOR.learn([answers[decision.key]])
+    try:
+        for decision in asked:
+            tell(f"\n{decision.key}: {'; '.join(decision.evidence)}")
+            tell(f"  see {scene.example.path}:{decision.line}")
+            answers[decision.key] = _answer(scene, decision, ask)
+            if scene.is_secret(decision.key):
+                REDACTOR.learn([answers[decision.key]])
+    except KeyboardInterrupt:
+        raise RefusedError("interrupted: nothing was changed") from None
     return answers
 
 
