@@ -27,8 +27,9 @@ def check_published(scene: Scene) -> Iterator[Finding]:
     told: set[str] = set()
     for entry in scene.settings:
         value = entry.value or ""
-        named = value and not is_placeholder_left(scene, entry) and not is_comment(scene, entry)
-        if named and _is_published(scene, entry, value):
+        if value and _is_published(scene, entry, value):
+            if is_placeholder_left(scene, entry) or is_comment(scene, entry):
+                continue
             told.add(value)
             yield scene.finding(
                 "published-default",
