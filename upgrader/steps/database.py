@@ -143,7 +143,7 @@ class DatabaseStage(StepModel):
                 ctx.say(f"{name}: the dump is restored, because {reason}")
                 ways[spec.id] = "dump"
             if ways[spec.id] == "dump":
-                server.restore(archive_of(ctx, spec), _name(ctx, spec, "restored"), name)
+                server.restore(archive_of(ctx, spec), _name(ctx, spec, "restored"), name, say=ctx.say)
                 ctx.say(f"{name}: restored beside the live one")
         return {"ways": ways}
 

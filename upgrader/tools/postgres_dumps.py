@@ -1,6 +1,5 @@
 """Dumps databases: in parallel into a directory of ours where the engine sees it, else as a stream into a file."""
 
-import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from upgrader.tools.postgres_archives import Member
 from upgrader.tools.postgres_beside import MOST_JOBS, NotBesideError, Pace, Place
 from upgrader.tools.postgres_catalog import RowCount
 from upgrader.tools.postgres_compress import Compression
-from upgrader.tools.postgres_progress import Look, Progress, of_dump, of_file
+from upgrader.tools.postgres_progress import CHATTER, Look, Progress, of_dump, of_file
 from upgrader.tools.postgres_reading import Readings
 from upgrader.tools.postgres_snapshots import Snapshot
 from upgrader.tools.postgres_sql import schema_sha256
@@ -26,7 +25,6 @@ _STREAM = (
     "pg_dump --format=custom --compress=zstd:1 -h /nowhere -d x 2>&1 | grep -q connection && echo zstd:1 || echo 1"
     ') "$@"'
 )
-_CHATTER = re.compile(r"^pg_\w+: (?!error|warning|detail|hint).*\n?", re.MULTILINE)
 _BUSY = "could not obtain lock on relation"
 # As far as the planner knows: to ask for sizes proper would wait for tables that somebody has locked.
 _TABLES = """
@@ -180,7 +178,7 @@ class _Dump:
             said = log.read_text(errors="replace") if log.exists() else ""
         finally:
             log.unlink(missing_ok=True)
-        return None if result.ok else _CHATTER.sub("", said) + result.err + result.out
+        return None if result.ok else CHATTER.sub("", said) + result.err + result.out
 
     def _stream(self) -> None:
         argv = ("sh", "-c", _STREAM, "sh", *self._pg_dump[2:])

@@ -16,10 +16,12 @@ _TELLING = 0.05
 """A share that is done from which on the time left can be told."""
 _USUAL_RATIO = 0.3
 """Compressed bytes per byte in the table, until this database has shown its own."""
+CHATTER = re.compile(r"^pg_\w+: (?!error|warning|detail|hint).*\n?", re.MULTILINE)
+"""What `--verbose` adds to complaints."""
 _FINISHED = re.compile(r"^pg_(?:dump|restore): finished item (\d+) TABLE DATA (.*)$", re.MULTILINE)
 
 Look = Callable[[], tuple[int, float]]
-"""Bytes so far, and the share of all that they are."""
+"""Bytes so far, and the share of all that they are; 0 where it cannot be told."""
 
 
 @dataclass
@@ -68,6 +70,28 @@ def of_dump(archive: Path, log: Path, tables: Mapping[str, int]) -> Look:
         return sum(written.values()), (whole + begun) / total if total else 0.0
 
     return look
+
+
+@dataclass
+class Heard:
+    """How far pg_restore has come, by its own words."""
+
+    members: Mapping[str, int]
+    """Bytes by the number of the member."""
+    done: int = 0
+
+    def hear(self, line: str) -> None:
+        if found := _FINISHED.match(line):
+            self.done += self.members.get(found[1], 0)
+
+    def look(self) -> tuple[int, float]:
+        """Of the data; what indexes will take nobody knows, so the share of the whole is not told."""
+        return self.done, 0.0
+
+
+def members(archive: Path) -> dict[str, int]:
+    """Bytes by the number of the member; nothing where the archive is one file."""
+    return _members(archive) if archive.is_dir() else {}
 
 
 def of_file(path: Path, total: int) -> Look:

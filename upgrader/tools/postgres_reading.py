@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
@@ -13,9 +13,10 @@ from upgrader.tools.postgres_archives import TOC, Member
 from upgrader.tools.postgres_beside import MOST_JOBS, ZSTD, NotBesideError, Pace, Place
 from upgrader.tools.postgres_client import Client, reason
 from upgrader.tools.postgres_compress import decoding, expanding
+from upgrader.tools.postgres_progress import CHATTER, Heard, Progress, members
 from upgrader.tools.postgres_snapshots import Snapshots
 from upgrader.tools.postgres_sql import conninfo
-from upgrader.tools.shell import Command, Result
+from upgrader.tools.shell import Command, Result, Say
 
 _DATA = re.compile(r"^(\d+); \d+ \d+ TABLE DATA ", re.MULTILINE)
 _HINT = "Use another restore point: upgrader history"
@@ -27,17 +28,27 @@ class Reading:
     """An archive that is open for pg_restore."""
 
     server: "Readings"
+    archive: Path
     client: Client
     """Whose programs see it."""
     path: str
     """Where it is for them."""
     jobs: int
 
-    def restore(self, into: str, *options: str) -> None:
+    def restore(self, into: str, *options: str, say: Say | None = None) -> None:
         """Restore into the database `into` whatever `options` choose; the first error raises StepError."""
-        argv = ("pg_restore", "-w", "--exit-on-error", *options, "-d", conninfo(into), self.path)
+        verbose = ("--verbose",) if say else ()
+        argv = ("pg_restore", "-w", "--exit-on-error", *verbose, *options, "-d", conninfo(into), self.path)
         # what is lost with the server's power is dropped and made again; its new name is durable, and so is all before
-        self._run(self.client.inside(*argv, changes=True, options="-c synchronous_commit=off"), f"restoring {into}")
+        command = self.client.inside(*argv, changes=True, options="-c synchronous_commit=off")
+        shell = self.client.shell
+        if say:
+            heard = Heard(members(self.archive))
+            shell = replace(Progress(f"restoring {into}", heard.look, say).watching(shell), say=heard.hear)
+        result = shell.attempt(command)
+        if not result.ok:
+            quiet = replace(result, out=CHATTER.sub("", result.out))
+            raise self.server.restore_failure(quiet, f"restoring {into}")
 
     def listing(self) -> list[str]:
         """Its entries, as `--use-list` wants them."""
@@ -102,11 +113,11 @@ class Readings(Snapshots):
                 place = stack.enter_context(self.beside(seen.parent, seen=seen, niceness=pace.niceness))
             except NotBesideError:
                 path = stack.enter_context(self.inside_copy(archive))
-                yield Reading(self, self, path, min(pace.jobs or os.cpu_count() or 1, MOST_JOBS))
+                yield Reading(self, archive, self, path, min(pace.jobs or os.cpu_count() or 1, MOST_JOBS))
             else:
                 jobs = min(pace.jobs or place.cores, MOST_JOBS)
                 path = self._expanded(archive, place.client, place.path(archive), jobs, place)
-                yield Reading(self, place.client, path, jobs)
+                yield Reading(self, archive, place.client, path, jobs)
 
     @contextmanager
     def inside_copy(self, archive: Path) -> Iterator[str]:

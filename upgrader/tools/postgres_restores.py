@@ -6,6 +6,7 @@ from pathlib import Path
 from upgrader.tools.postgres_beside import Pace
 from upgrader.tools.postgres_catalog import Description
 from upgrader.tools.postgres_dumps import Dumps
+from upgrader.tools.shell import Say
 
 
 class Restores(Dumps):
@@ -19,6 +20,7 @@ class Restores(Dumps):
         *,
         sections: Sequence[str] = (),
         pace: Pace = Pace(),  # noqa: B008 (frozen)
+        say: Say | None = None,
     ) -> None:
         """Restore `archive` into the new database `into`, made like `like`; one that is there already stays as it is.
 
@@ -30,5 +32,6 @@ class Restores(Dumps):
             if name is None:
                 return
             with self.reading(archive, pace) as reading:
-                reading.restore(name, f"--jobs={reading.jobs}", *(f"--section={section}" for section in sections))
+                chosen = [f"--section={section}" for section in sections]
+                reading.restore(name, f"--jobs={reading.jobs}", *chosen, say=say)
             self.execute("ANALYZE;", name)
