@@ -151,7 +151,7 @@ EXTRAS = """
     image: python:3.13-slim
     init: true
     command: [sleep, infinity]
-    environment: {SIDE: "${SIDE:-none}"}
+    environment: {HERE: always}
 
   prepare:
     image: python:3.13-slim
@@ -169,7 +169,7 @@ def test_only_changed_services_are_swapped(remote: Path, install: Install) -> No
     add_release(remote, "v1.0.1", {"conf/edge.conf": "one\n", "docker-compose.yml": with_extras(remote)}, base="v1.0.0")
     add_release(remote, "v1.0.2", {"conf/edge.conf": "two\n"}, base="v1.0.1")
     example = git("show", "v1.0.0:.env.example", cwd=remote) + "\n# What side is on\nSIDE=left\n"
-    fresh = EXTRAS.replace("${SIDE:-none}", "${SIDE:?say where it is}").replace(
+    fresh = EXTRAS.replace("HERE: always", 'HERE: always, SIDE: "${SIDE:?say where it is}"').replace(
         "  prepare:",
         "  fresh:\n    image: python:3.13-slim\n    init: true\n    command: [sleep, infinity]\n\n  prepare:",
     )
