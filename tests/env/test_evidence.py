@@ -51,6 +51,9 @@ def test_no_secrets(key: str, value: str) -> None:
         "generate_a_new_key",
         "CHANGE_ME_EXACTLY_32B_MASTERKEY!",
         "you@yourdomain.org",
+        "selfsigned|acme",
+        "local|files.firm.test",
+        "low|middle|high",
     ],
 )
 def test_placeholders(value: str) -> None:
@@ -58,7 +61,20 @@ def test_placeholders(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["production", "10000000", "redis://cache:6379", "info,xxx_trace", "#363636", "mydb", "postgres", "5"]
+    "value",
+    [
+        "production",
+        "10000000",
+        "redis://cache:6379",
+        "info,xxx_trace",
+        "#363636",
+        "mydb",
+        "postgres",
+        "5",
+        "1|2",
+        r"\.jpg$|\.png$",
+        "base64|",
+    ],
 )
 def test_no_placeholders(value: str) -> None:
     assert not evidence.is_placeholder(value)

@@ -74,7 +74,8 @@ _PLACEHOLDER = regex(
     r"|generated?[-_ ]|some[-_ ]?random|random[-_ ]|openssl"
     r"|yourdomain|yoursite|your\w+\.(com|org)"
     r"|^<.*>$|^\[[a-z][^\"]*\]$|<[a-z][a-z0-9 _-]*>|(^|[^a-z])x{3,}($|[^a-z_])|\*{3,}|\.{3}|…"
-    r"|(^|[@/.])example\.(com|org|net|local|tld)|domain\.tld|mydomain",
+    r"|(^|[@/.])example\.(com|org|net|local|tld)|domain\.tld|mydomain"
+    r"|^[a-z][\w.-]*(\|[a-z][\w.-]*){1,5}$",
     re.IGNORECASE,
 )
 _LOCAL_ADDRESS = regex(
