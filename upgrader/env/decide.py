@@ -148,6 +148,7 @@ class _Decider:
             or self.identity.swapped(entry.key)
             or self.identity.moved(entry, value)
             or self.identity.resettled(entry.key, value)
+            or self.identity.succeeded(entry.key, value)
             or self.identity.twin(entry.key, value)
         )
 

@@ -10,6 +10,7 @@ from upgrader.env.facts import Facts
 from upgrader.env.families import shares_tail
 from upgrader.env.places import Before, before, place_of, shown
 from upgrader.env.references import ServiceText
+from upgrader.env.successors import predecessor
 from upgrader.env.surroundings import Surroundings
 
 COMPOSE_FILES = "the installed version's Compose files"
@@ -77,6 +78,12 @@ class Identity:
         same = self.facts.previous.get(old) == value
         switch = bool(value) and evidence.is_switch(value) != evidence.is_switch(live)
         return Past(why, old, live, sure=same or not switch)
+
+    def succeeded(self, key: str, value: str) -> Past | None:
+        """The variable that a service has lost while it got this one."""
+        if key in self.facts.known or evidence.is_version(key) or not (old := predecessor(self.facts, key, value)):
+            return None
+        return Past(old.why, old.name, self.facts.live.get(old.name), sure=old.sure)
 
     def twin(self, key: str, value: str) -> Past | None:
         """The key of the stack's own object store with the same example value: a client's name or key for it."""

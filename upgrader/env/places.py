@@ -47,7 +47,7 @@ def places(service: ServiceText) -> dict[Place, str]:
 def before(facts: Facts, key: str) -> Iterator[Before]:
     """Each place of the new Compose files that reads the key and that the installed version has too."""
     for reference in facts.references(key):
-        service = _service_before(facts, reference.service)
+        service = service_before(facts, reference.service)
         if service is None:
             continue
         place, text = place_of(reference)
@@ -122,7 +122,8 @@ def _inside(text: str, section: str) -> str:
     return parts[1] if section == "volumes" and len(parts) > 1 else parts[-1]
 
 
-def _service_before(facts: Facts, name: str) -> ServiceText | None:
+def service_before(facts: Facts, name: str) -> ServiceText | None:
+    """The installed version's service of this name, or the only one of its image if that was renamed."""
     if not name or facts.before is None:
         return None
     if found := facts.before.services.get(name):
