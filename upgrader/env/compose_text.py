@@ -40,12 +40,16 @@ def references_in(text: str) -> list[tuple[str, Operator, str, str]]:
 
     References inside a word come right after theirs: Compose substitutes them too.
     """
-    found: list[tuple[str, Operator, str, str]] = []
+    return [each[:4] for each in _nested(text, ())]
+
+
+def _nested(text: str, given: tuple[str, ...]) -> Iterator[tuple[str, Operator, str, str, tuple[str, ...]]]:
+    """The references of a text, each with the variables that must be set for it to count."""
     at = 0
     while match := _DOLLAR.search(text, at):
         at = match.end()
         if match["named"]:
-            found.append((match["named"], "", "", match[0]))
+            yield match["named"], "", "", match[0], given
         elif match["braced"]:
             end = closing_brace(text[match.start() :])
             if end is None:
@@ -53,10 +57,10 @@ def references_in(text: str) -> list[tuple[str, Operator, str, str]]:
             written = text[match.start() : match.start() + end + 1]
             at = match.start() + len(written)
             if parts := _EXPRESSION.fullmatch(written[2:-1]):
-                word = parts["word"] or ""
-                found.append((parts["name"], cast("Operator", parts["operator"] or ""), word, written))
-                found += references_in(word)
-    return found
+                name, operator, word = parts["name"], cast("Operator", parts["operator"] or ""), parts["word"] or ""
+                # Compose substitutes the word even where it will not be used: what it refuses there, it refuses always
+                yield name, operator, word, written, () if operator.endswith("?") else given
+                yield from _nested(word, (*given, name) if operator.endswith("+") else given)
 
 
 @dataclass
@@ -147,11 +151,11 @@ def _references(file: str, above: tuple[str, ...], tree: Tree) -> Iterator[Refer
         if "$" not in scalar.value:
             continue
         after = 0
-        for name, operator, word, written in references_in(scalar.value):
+        for name, operator, word, written, given in _nested(scalar.value, ()):
             head = written[: written.index(name) + len(name)]
             line, column, after = scalar.place(head, after)
             whole = written == scalar.value
-            yield Reference(name, operator, word, file, line, column, path, whole, scalar.value)
+            yield Reference(name, operator, word, file, line, column, path, whole, scalar.value, given)
 
 
 def _environment(tree: Tree | None) -> Iterator[tuple[str, str | None]]:

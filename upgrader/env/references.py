@@ -14,7 +14,8 @@ class Reference:
 
     `path` leads to the value from the file's top: `("services", "web", "ports", "0")`; a reference in a mapping's key
     has the key as its last part. `whole` says that the value is this reference and nothing else. `word` is what stands
-    behind the operator, as written. `line` and `column` count from 1. `value` is the whole text it stands in.
+    behind the operator, as written. `line` and `column` count from 1. `value` is the whole text it stands in. `given`
+    are the variables without which the place is not used: in `${X:+$K}`, X.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Reference:
     path: tuple[str, ...]
     whole: bool
     value: str = field(default="", repr=False)
+    given: tuple[str, ...] = ()
 
     @property
     def service(self) -> str:

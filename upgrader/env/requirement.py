@@ -146,11 +146,11 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     secret = evidence.is_secret(key, value)
     need: Need = "security" if secret else "feature"
     default = facts.default(key)
-    readers = [each for each in facts.references(key) if facts.runs(each.service)]
+    readers = [each for each in facts.references(key) if facts.reads(each)]
     if default and not any(not each.operator and each.section != "environment" for each in readers):
         return _defaulted(facts, key, value, default, secret=secret)
     if facts.references(key) and not readers:
-        return optional("only services read it whose profile is off")
+        return optional("Compose files read it only together with a profile, or another key, that is off")
     if secret and facts.generator(key, value):
         return Requirement("security", ("its comment names how to generate it",))
     if value and any(not each.operator and fatal(each) for each in readers):

@@ -87,6 +87,14 @@ class Variables:
         found = self.compose.services.get(service)
         return not found or not found.profiles or "*" in self.profiles or not self.profiles.isdisjoint(found.profiles)
 
+    def reads(self, reference: Reference) -> bool:
+        """Whether a place that names a variable is one that counts: its service runs, and its condition holds."""
+        return self.runs(reference.service) and self.is_given(reference)
+
+    def is_given(self, reference: Reference) -> bool:
+        """Whether all variables are set, or are about to be, without which Compose does not use the place."""
+        return all((self.live if name in self.live else self.example).get(name) for name in reference.given)
+
     def is_new(self, service: str) -> bool:
         """Whether the service is known to be none of the installed version's."""
         if not service or self.before is None:

@@ -45,6 +45,10 @@ def test_the_same_twice_is_only_noted() -> None:
         ("web:${TAG:-1}", "FEATURE=1\n", []),
         ("web:${TAG}", "FEATURE=1\nTAG=1\n", []),
         ("web", "A=1\n", [("note", "unset-variable", "FEATURE", 5)]),
+        ("web:${COMPOSE_PROJECT_NAME}", "FEATURE=1\n", []),
+        ("web:${TLS:+$TAG}", "FEATURE=1\n", []),
+        ("web:${TLS:+$TAG}", "FEATURE=1\nTLS=1\n", [("warning", "unset-variable", "TAG", 3)]),
+        ("web:${TLS:+${TAG:?which}}", "FEATURE=1\n", [("error", "unset-variable", "TAG", 3)]),
     ],
 )
 def test_unset_variables_by_their_place(image: str, live: str, wanted: list[tuple[str, str, str, int]]) -> None:

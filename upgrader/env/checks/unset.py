@@ -7,6 +7,9 @@ from upgrader.env.compose_text import fatal, stops
 from upgrader.env.finding import Finding, Severity
 from upgrader.env.references import Reference
 
+_COMPOSE_SETS = "COMPOSE_PROJECT_NAME"
+"""Compose gives it a value of its own wherever nobody does."""
+
 _MILD = frozenset({"build", "labels"})
 """Where something missing is mostly an option left at its default."""
 
@@ -16,6 +19,8 @@ def check_unset(scene: Scene) -> Iterator[Finding]:
     decided = {decision.key for decision in scene.decisions if decision.need in {"boot", "security"}}
     worst: dict[str, tuple[int, Reference]] = {}
     for each in scene.references.references:
+        if each.name == _COMPOSE_SETS or not all(scene.live.get(name) for name in each.given):
+            continue
         empty = not scene.live.get(each.name)
         unset = each.name not in scene.live or (empty and each.operator == ":?") or scene.live.get(each.name) is None
         if not unset or each.name in decided or each.operator in ("-", ":-", "+", ":+"):
