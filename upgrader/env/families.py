@@ -6,8 +6,12 @@ from typing import TypeAlias
 
 from upgrader.env import evidence
 from upgrader.env.document import Document
+from upgrader.env.regex import regex
 
 _FEWEST = 3  # keys that say by themselves that a prefix was renamed; two need the same defaults as well
+
+_FRAMEWORK = regex(r"(?:NEXT_PUBLIC|NUXT_PUBLIC|VITE|REACT_APP|PUBLIC)_(?P<name>[^_].*)")
+"""What a framework wants in front of a name to show the variable to browsers."""
 
 _COMMON = 50  # prefixes: a suffix that more of them have tells nothing
 
@@ -25,6 +29,8 @@ def renamed(previous: Document, example: Document) -> Mapping[str, Renamed]:
     new = [key for key in now if key not in known]
     found = {key: (old, f"{old} is gone, and it stands in its place") for key, old in _in_place(before, now)}
     found = {key: each for key, each in found.items() if each[0] in gone and key in new}
+    for key, old in _in_framework(before, now, gone, new):
+        found.setdefault(key, (old, f"{old} is gone, and it has the name and the value that this one had"))
     for old_prefix, new_prefix, suffixes in _prefixes(before, now, gone, new):
         for suffix in suffixes:
             why = f"the keys {old_prefix}_… are called {new_prefix}_… now"
@@ -44,6 +50,25 @@ def _in_place(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tup
         same = key is not None and key != old and now[key] == before[old]
         if key and same and not evidence.words(old).isdisjoint(evidence.words(key)):
             yield key, old
+
+
+def _in_framework(
+    before: Mapping[str, str], now: Mapping[str, str], gone: list[str], new: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Pairs with the same value and name, of at least two words, once what frameworks put in front is left out."""
+    olds: dict[str, list[str]] = {}
+    for old in gone:
+        olds.setdefault(_unframed(old), []).append(old)
+    for key in new:
+        name = _unframed(key)
+        pairs = [old for old in olds.get(name, ()) if before[old] and before[old] == now[key]]
+        if len(pairs) == 1 and "_" in name:
+            yield key, pairs[0]
+
+
+def _unframed(key: str) -> str:
+    found = _FRAMEWORK.fullmatch(key)
+    return found["name"] if found else key
 
 
 def _between(keys: list[str]) -> Iterator[tuple[str, str, str]]:
