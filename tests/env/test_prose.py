@@ -9,6 +9,7 @@ from upgrader.env.prose import (
     says_condition,
     says_default,
     says_optional,
+    says_random,
     says_required,
     says_same_as,
     says_unset_only,
@@ -171,6 +172,12 @@ def test_what_is_to_be_changed() -> None:
     assert says_change(["Change this!"])
     assert not says_change(["Default is every minute, but you can change it to another value"])
     assert not says_change(["Change this only if you know why"])
+
+
+def test_what_has_to_be_made_up() -> None:
+    assert says_random(["Encrypts the mails, choose a random string"])
+    assert says_random(["Must be a long random value"])
+    assert not says_random(["Whether keys are random"])
 
 
 def test_the_apps_own_default() -> None:

@@ -13,6 +13,7 @@ from upgrader.env.lexer import Comment, lex
 from upgrader.env.regex import regex
 
 _ALNUM = r"['\"]?(?:A-Za-z0-9|a-zA-Z0-9|\[:alnum:\])['\"]?"
+_BYTES = r"(?:dd if=|head -c ?\d+ )/dev/u?random\b[^|`;]*\| ?"
 _COMMANDS: tuple[tuple[str, str], ...] = (
     (r"openssl rand -hex (?P<n>\d+)", "hex:{n}"),
     (r"openssl rand -base64 (?P<n>\d+)", "base64:{n}"),
@@ -20,6 +21,9 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     (r"head -c ?(?P<n>\d+) /dev/u?random ?\| ?base64", "base64:{n}"),
     (r"head -c ?(?P<n>\d+) /dev/u?random ?\| ?xxd -p", "hex:{n}"),
     (r"dd if=/dev/u?random bs=(?P<n>\d+) count=1[^|]*\| ?base64", "base64:{n}"),
+    (rf"{_BYTES}md5sum", "hex:16"),
+    (rf"{_BYTES}sha1sum", "hex:20"),
+    (rf"{_BYTES}sha256sum", "hex:32"),
     (rf"tr -(?:dc|cd) ?{_ALNUM} ?[^.;]{{0,80}}?(?:head -c|fold -w) ?(?P<n>\d+)", "alnum:{n}"),
     (r"pwgen (?:-[sn1]+ )+(?P<n>\d+)", "alnum:{n}"),
     (r"secrets\.token_hex\((?P<n>\d*)\)", "hex:{n}"),
@@ -42,6 +46,7 @@ _PYTHON_SIZE = "32"  # what secrets.token_… makes when it is given no size
 _PIPE = regex(r" ?\| ?(?P<program>[^|)`;]*[^|)`; ])")
 _HARMLESS = regex(
     r"tr -d ['\"]?(?:\\n|\\r\\n|\n)['\"]?|xargs|pbcopy|head -n ?1|head -1|tr ['\"]?\+/['\"]? ['\"]?-_['\"]?"
+    r"|cut -d ?['\"] ['\"] -f ?1|awk ['\"]\{ ?print \$1 ?\}['\"]"
 )
 _STRIPPED = regex(r"tr -d ['\"](?=[=+/\\n]*=)[=+/\\n]+['\"]")
 _LETTERS = regex(rf"tr -(?:dc|cd) {_ALNUM}")

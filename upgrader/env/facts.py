@@ -123,6 +123,11 @@ class Facts(Variables):
         names = {found[0] for found in references_in(text)} if text else set()
         return text if names - {each.key} else None
 
+    def refers_to_itself(self, each: Entry | Disabled) -> bool:
+        """Whether the example's value is the key's own name: an installer puts its value there."""
+        text = self._templates.get(each.start, "").strip()
+        return text in (f"${each.key}", f"${{{each.key}}}")
+
     def filled(self, template: str) -> str | None:
         """An example's value with the live values in it, and with the example's own plain ones where the live file has
         none; None where one is missing.

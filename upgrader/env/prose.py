@@ -45,6 +45,11 @@ _CHANGE = regex(
     r"|(^|[.!:;(] ?)change (this|it)\b(?!.{0,20} (if|when|only)\b)",
     re.IGNORECASE,
 )
+_RANDOM = regex(
+    r"\b(choose|use|set|generate|enter|put|pick|create|provide|make|needs?|must be|should be)\b[^.;]{0,30}"
+    r"\b(random|secure|strong|unique|long)\b[^.;]{0,20}\b(string|value|key|secret|password|token|characters?)\b",
+    re.IGNORECASE,
+)
 _CONDITION = regex(
     r"\b(required|needed|mandatory|must be set|set|used|applies|relevant)(,? only)?,? (if|when|unless)\b"
     r"|\bonly (required|needed|used|applies|relevant|set|use)\b|\bonly (if|when|for|with)\b"
@@ -133,6 +138,11 @@ def says_loudly(comments: Sequence[str]) -> bool:
 def says_change(comments: Sequence[str]) -> bool:
     """`You should change this`: the example's value is not meant to be used."""
     return bool(_CHANGE.search(_text(comments)))
+
+
+def says_random(comments: Sequence[str]) -> bool:
+    """`Choose a random string`: the value has to be made up."""
+    return bool(_RANDOM.search(_text(comments)))
 
 
 def says_unset_only(comments: Sequence[str]) -> bool:

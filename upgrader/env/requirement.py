@@ -34,6 +34,7 @@ def requirement(facts: Facts, each: Entry | Disabled, value: str, said: Annotati
     return (
         demanded(facts, each.key, value, said)
         or _judged(facts, each.key, value)
+        or _left_to_installers(facts, each, value)
         or _read_from_value(facts, each.key, value)
     )
 
@@ -142,6 +143,13 @@ def _conditional(facts: Facts, key: str, text: Sequence[str]) -> Requirement | N
     return None
 
 
+def _left_to_installers(facts: Facts, each: Entry | Disabled, value: str) -> Requirement | None:
+    if value or each.key in facts.known or not facts.refers_to_itself(each):
+        return None
+    need: Need = "security" if evidence.is_secret(each.key) else "feature"
+    return Requirement(need, ("the example leaves its value to an installer",))
+
+
 def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     secret = evidence.is_secret(key, value)
     need: Need = "security" if secret else "feature"
@@ -153,6 +161,8 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
         return optional("Compose files read it only together with a profile, or another key, that is off")
     if secret and facts.generator(key, value):
         return Requirement("security", ("its comment names how to generate it",))
+    if secret and not facts.is_external(key, generator=False) and prose.says_random(facts.prose(key)):
+        return Requirement("security", ("its comment says that a random value must be made for it",))
     if value and any(not each.operator and fatal(each) for each in readers):
         return Requirement("boot", (f"without it {_damage(facts, key)}",), strong=not facts.references_before(key))
     if not secret and readers and all(each.operator in ("-", ":-") for each in readers):
