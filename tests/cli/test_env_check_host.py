@@ -14,7 +14,7 @@ import pytest
 from upgrader.engine import lock
 from upgrader.engine.journal import Journal
 from upgrader.engine.state import State
-from upgrader.model.events import RunStarted
+from upgrader.model.events import RunFinished, RunStarted
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = """\
@@ -256,6 +256,27 @@ def test_not_before_an_unfinished_run_is_resumed(app: Path, upgrader_home: Path)
     journal(RunStarted(directory.name, "upgrade", "shop", str(app), "0", "p", "d", "Upgrade to v2", []))
     assert "upgrader resume" in upgrader(app, "env-check", "--fix", "--yes", code=8).stderr
     assert (app / ".env").read_bytes() == LIVE
+
+
+def test_a_key_that_the_installed_version_has_lived_with_is_not_made_anew(app: Path, upgrader_home: Path) -> None:
+    """Its line is gone, but data under its value may be there: a person is asked."""
+    first, second = _commit(app, "HEAD~1"), _commit(app, "HEAD")
+    state = State(upgrader_home / "shop")
+    state.make()
+    directory = state.new_run()
+    journal = Journal.create(directory / "journal.jsonl")
+    arguments = {"origin": {"commit": first, "name": "v1"}, "target": {"commit": second, "name": "v2"}}
+    names = (directory.name, "upgrade", "shop", str(app), "0", "p", "d", "Upgrade to v2")
+    journal(RunStarted(*names, [], arguments=arguments))
+    journal(RunFinished("done", 0, "Upgrade to v2", 1.0))
+    done = upgrader(app, "env-check", "--fix", "--yes", code=3)
+    assert re.search(r"^WORKFLOW_SECRET_KEY=$", done.stdout, re.MULTILINE)
+    assert (app / ".env").read_bytes() == LIVE
+
+
+def _commit(app: Path, name: str) -> str:
+    argv = ["git", "rev-parse", name]
+    return subprocess.run(argv, cwd=app, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_an_env_file_further_down_is_pointed_to(app: Path) -> None:

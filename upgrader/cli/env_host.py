@@ -18,6 +18,7 @@ from upgrader.env.checks.scene import quoted
 from upgrader.env.compose_text import read_references
 from upgrader.env.decide import decide
 from upgrader.env.document import Document, EnvSyntaxError
+from upgrader.env.facts import keys
 from upgrader.env.finding import in_order
 from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError, UsageError
@@ -33,8 +34,8 @@ EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.tem
 
 @dataclass(frozen=True)
 class Host:
-    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from,
-    `versions` are the names of that one and of where it went, `fix` is the command that mends its env file.
+    """The app in a directory, as far as files tell. `origin` is the commit that its last upgrade started from, `target`
+    the one where it went, `versions` are their names, `fix` is the command that mends its env file.
     """
 
     stack: Stack
@@ -42,6 +43,7 @@ class Host:
     git: Git | None
     overlay: str = ""
     origin: str = ""
+    target: str = ""
     versions: tuple[str, str] = ("", "")
     fix: str = "upgrader env-check --fix"
 
@@ -86,7 +88,7 @@ def find(common: Common, compose: tuple[str, ...] = ()) -> Host:
     origin, target = last.get("origin", {}), last.get("target", {})
     versions = (origin.get("name", ""), target.get("name", ""))
     known = overlay if Path(overlay).is_file() else ""
-    return Host(stack, state, git, known, origin.get("commit", ""), versions, fix)
+    return Host(stack, state, git, known, origin.get("commit", ""), target.get("commit", ""), versions, fix)
 
 
 def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> Looked:
@@ -105,7 +107,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
             f"upgrader env-check --env {_shown(host.live)} --example FILE",
         )
     example = Document.parse(example_data, _shown(stack.directory / path))
-    previous = _previous(host, path)
+    previous, lived = _known_at(host, host.origin, path), _known_at(host, host.target, path)
     found = found_in(Points(host.state.home), live)
     REDACTOR.learn(secrets_in(found))
     case = Case(
@@ -119,6 +121,7 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         found=found,
         profiles=stack.profiles or None,
         versions=host.versions,
+        lived=keys(lived) if lived else frozenset(),
     )
     scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
     mode = os.stat(host.live).st_mode
@@ -215,8 +218,8 @@ def _at(host: Host, commit: str, path: str | None) -> bytes | None:
     return _read(str(host.stack.directory / path))
 
 
-def _previous(host: Host, path: str) -> Document | None:
-    data = _at(host, host.origin, path) if host.origin else None
+def _known_at(host: Host, commit: str, path: str) -> Document | None:
+    data = _at(host, commit, path) if commit else None
     try:
         return Document.parse(data, path) if data is not None else None
     except EnvSyntaxError:

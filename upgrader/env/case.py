@@ -26,7 +26,8 @@ class Case:
     that older restore points have for keys which the live file lacks. `versions` are the names of the installed version
     and of the new one; empty where nobody knows. `data_exists` says whether the installation holds
     data, None where nobody knows; `profiles` are Compose's active ones, None where only the files tell.
-    `assume_generators` makes secrets of our own also where no generator is named.
+    `assume_generators` makes secrets of our own also where no generator is named. `lived` are keys of a version that
+    has run here since `previous`: each may have had a value that nobody sees any more.
     """
 
     live: Document
@@ -40,6 +41,7 @@ class Case:
     found: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     profiles: tuple[str, ...] | None = None
     versions: tuple[str, str] = ("", "")
+    lived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

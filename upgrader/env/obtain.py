@@ -139,7 +139,7 @@ def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
     """Why no fresh value may be made, if so."""
     key, said = wanted.key, wanted.said
     fresh = facts.case.data_exists is False or facts.only_in_new_services(key)
-    if not fresh and key in facts.known:
+    if not fresh and (key in facts.known or key in facts.case.lived):
         return "the installed version knows it already, so a value may exist elsewhere"
     if not fresh and said.unrotatable and facts.previous is None:
         return "it can never be replaced, and whether data under it exists is unknown"
