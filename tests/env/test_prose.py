@@ -171,6 +171,8 @@ def test_what_is_to_be_changed() -> None:
     assert says_change(["You should change this to a random password"])
     assert says_change(["Change this!"])
     assert not says_change(["Default is every minute, but you can change it to another value"])
+    assert says_change(["This default NEEDS to be changed."])
+    assert not says_change(["The port must be changed only if it is taken"])
     assert not says_change(["Change this only if you know why"])
 
 

@@ -136,6 +136,11 @@ def is_datastore_password(key: str) -> bool:
     return bool(_DATASTORE_PASSWORD.search(key))
 
 
+def is_database_password(key: str) -> bool:
+    """A password of an SQL database, and of no cache, queue or store beside it."""
+    return is_datastore_password(key) and "DB" in words(key)
+
+
 def is_datastore_identity(key: str) -> bool:
     """The name of a database or of its user: another one is another database."""
     return bool(_DATASTORE_IDENTITY.search(key))

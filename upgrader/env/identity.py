@@ -8,6 +8,7 @@ from upgrader.env.annotations import Annotations
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.families import shares_tail
+from upgrader.env.keypairs import is_half, is_key_document
 from upgrader.env.places import Before, before, place_of, shown
 from upgrader.env.references import ServiceText
 from upgrader.env.successors import predecessor
@@ -174,11 +175,14 @@ class Identity:
         mine, theirs = self.facts.prose(key), self.facts.around_before.get(name, Surroundings()).own
         return bool(mine and theirs) and mine[-1] == theirs[-1] and len(mine[-1]) >= 12
 
-    def lost_secret(self, key: str, taken: frozenset[str]) -> Past | None:
+    def lost_secret(self, key: str, value: str, taken: frozenset[str]) -> Past | None:
         """A secret that left the example and is set here: a new secret may be the same one."""
+        pair = is_half(key) or is_key_document(value)
         external = self.facts.is_external(key, generator=False)
         lost = [name for name in (*self._alike(key), *self._first_lost_secrets) if evidence.is_secret(name)]
         lost = [name for name in lost if name not in taken and (external or name not in self._lost_external)]
+        if pair:
+            lost = [name for name in lost if is_half(name) or is_key_document(self.facts.live.get(name) or "")]
         mine = self.facts.own_part(key)
         lost = [name for name in lost if evidence.may_be_one_secret(self.facts.own_part(name), mine)]
         if not lost:
@@ -186,6 +190,18 @@ class Identity:
         name = max(lost, key=lambda each: evidence.name_likeness(each, key))
         why = f"{name} is gone from the example, and its value may be the one meant"
         return Past(why, name, self.facts.live.get(name))
+
+    def logged_in_with(self, key: str, value: str) -> Past | None:
+        """The password with which the app has logged in to its database, where it is another than Compose gave that."""
+        if not evidence.is_database_password(key):
+            return None
+        names = [name for name in self.facts.live_keys if evidence.is_database_password(name)]
+        names = [name for name in names if self.facts.live.get(name) not in (None, "", value)]
+        gone = sorted(name for name in names if name in self.facts.removed) or names
+        if len(gone) != 1:
+            return None
+        why = f"the app has logged in to its database with {gone[0]}"
+        return Past(why, gone[0], self.facts.live.get(gone[0]))
 
     def datastore(self, key: str) -> str | None:
         """The database whose password a key is, if that database may hold data already; else None."""

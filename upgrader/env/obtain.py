@@ -12,6 +12,7 @@ from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.generate import Length, fits, generator_fits, is_generator
 from upgrader.env.identity import Identity, Past
+from upgrader.env.keypairs import is_half, is_of_pair
 from upgrader.env.requirement import Requirement
 from upgrader.env.template import expand
 
@@ -99,7 +100,8 @@ def _had_before(identity: Identity, wanted: Wanted) -> Answer | None:
     known = past.value == wanted.value and not wanted.secret and not evidence.is_own_address(wanted.key, wanted.value)
     if known and past.value:
         return Answer("copy", (past.why, "the example has the same one"), past.value)
-    return _proposal(past)
+    logged_in = identity.logged_in_with(wanted.key, past.value) if past.value and wanted.secret else None
+    return _proposal(logged_in or past)
 
 
 def _proposal(past: Past) -> Answer:
@@ -111,7 +113,7 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     key, said = wanted.key, wanted.said
     if found := facts.case.found.get(key):
         return Answer("carry", (f"{BACKUPS} has the value that it had here",), found, source=BACKUPS)
-    lost = None if said.generate else identity.lost_secret(key, wanted.taken)
+    lost = None if said.generate else identity.lost_secret(key, wanted.value, wanted.taken)
     if lost:
         return _proposal(lost)
     if reason := _forbidden(facts, identity, wanted):
@@ -149,6 +151,8 @@ def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
         return None
     if facts.is_external(key, generator=True):
         return "another system issues the value"
+    if is_of_pair(key, wanted.value, facts.kept):
+        return "it is one of a pair of keys, and those are made together"
     if evidence.is_account_password(key):
         return "a person logs in with it, and it may be set already"
     if not fresh and facts.default_before(key):
@@ -176,7 +180,7 @@ def _plain(facts: Facts, wanted: Wanted) -> Answer:
         (evidence.is_placeholder(value), "its example value is a placeholder"),
         (prose.says_change(facts.prose(key)), "its example value is not meant to be used"),
         (evidence.has_url_password(value), "its example value holds a password"),
-        (evidence.is_published_key(value), "its example value looks like somebody's key"),
+        (is_half(key) or evidence.is_published_key(value), "its example value looks like somebody's key"),
         (
             external and not named and (evidence.is_account(key) or not wanted.requirement.strong),
             "another system issues the value",

@@ -42,6 +42,7 @@ _SAME_AS = regex(
 _CHANGE = regex(
     r"\b(should|must|need to|have to|please|remember to|be sure to|make sure to)\b( \w+)?"
     r" (change|replace|edit|customi[sz]e|adjust)\b"
+    r"|\b(should|must|needs? to|ha(s|ve) to) be (changed|replaced)\b(?!.{0,20} (if|when|only|unless)\b)"
     r"|(^|[.!:;(] ?)change (this|it)\b(?!.{0,20} (if|when|only)\b)",
     re.IGNORECASE,
 )

@@ -9,6 +9,7 @@ from upgrader.env.case import Need
 from upgrader.env.compose_text import fatal, stops
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
+from upgrader.env.keypairs import is_half
 
 UNSAID = "nothing says that it is required, and its value reads like the app's default"
 
@@ -120,9 +121,11 @@ def said_in_prose(facts: Facts, key: str) -> Requirement | None:
     if prose.says_optional(text):
         return optional("its comment says that it is optional")
     if prose.says_change(text):
-        need: Need = "security" if evidence.is_secret(key) else "feature"
+        need: Need = "security" if evidence.is_secret(key) or is_half(key) else "feature"
         return Requirement(need, ("its comment says that it must be changed",))
     around = facts.around(key)
+    if is_half(key) and prose.says_change(around.run):
+        return Requirement("security", ("the comment above its lines says that they must be changed",))
     shared = (*around.run, *around.apart) if not evidence.is_secret(key) else ()
     if prose.says_optional(shared) or prose.says_optional(around.section):
         return optional("the comment above its lines says that they are optional")
