@@ -5,7 +5,7 @@ import time
 import pytest
 
 from upgrader.env.compose_text import fatal, read_references, references_in, stops
-from upgrader.env.references import Reference, References
+from upgrader.env.references import Reference, References, Source
 from upgrader.errors import RefusedError
 
 BOMB = b"a: &a [x,x,x,x,x,x,x,x]\n" + b"".join(
@@ -273,3 +273,14 @@ def test_a_long_file_is_read_in_no_time() -> None:
     started = time.process_time()
     assert len(read(f"services:\n{services}").references) == 2_100
     assert time.process_time() - started < 1
+
+
+def test_configs_and_secrets_from_the_environment() -> None:
+    text = (
+        "configs:\n  crt:\n    environment: TLS_CRT\n  file:\n    file: a.conf\n"
+        "secrets:\n  key:\n    environment: 'TLS_KEY'\n"
+    )
+    assert read(text).sources == {
+        "TLS_CRT": Source("configs", "crt", "compose.yml", 3),
+        "TLS_KEY": Source("secrets", "key", "compose.yml", 8),
+    }

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import cast
+from typing import Literal, cast
 
 from upgrader.env.compose_tree import Scalar, Tree, mapping, read_trees, scalars, texts
 from upgrader.env.interpolate import closing_brace
-from upgrader.env.references import Operator, Reference, References, ServiceText
+from upgrader.env.references import Operator, Reference, References, ServiceText, Source
 from upgrader.env.regex import regex
 
 Read = Callable[[str], bytes | None]
@@ -31,7 +31,10 @@ def read_references(files: Sequence[tuple[str, bytes]], read: Read | None = None
     for path, data in files:
         reader.add(path, data)
     return References(
-        tuple(dict.fromkeys(reader.found)), MappingProxyType(reader.services()), tuple(dict.fromkeys(reader.paths))
+        tuple(dict.fromkeys(reader.found)),
+        MappingProxyType(reader.services()),
+        tuple(dict.fromkeys(reader.paths)),
+        MappingProxyType(reader.sources),
     )
 
 
@@ -88,6 +91,7 @@ class _Files:
         self._services: dict[str, _Service] = {}
         self.found: list[Reference] = []
         self.paths: list[str] = []
+        self.sources: dict[str, Source] = {}
 
     def services(self) -> dict[str, ServiceText]:
         return {
@@ -115,6 +119,7 @@ class _Files:
                 self._service(path, name, mapping(service), depth)
             rest = {key: below for key, below in tree.items() if key not in ("services", "include")}
             self._rest(path, rest)
+            self.sources |= dict(_sources(path, tree))
 
     def _service(self, path: str, name: str, tree: Mapping[str, Tree], depth: int) -> None:
         self._extended(path, name, tree.get("extends"), depth)
@@ -144,6 +149,16 @@ class _Files:
         """Outside services; an anchor's text that services use has been read there."""
         seen = {(each.line, each.column) for each in self.found if each.file == path}
         self.found += (each for each in _references(path, (), tree) if (each.line, each.column) not in seen)
+
+
+def _sources(file: str, tree: Mapping[str, Tree]) -> Iterator[tuple[str, Source]]:
+    """The variables that configs and secrets name as where their content comes from."""
+    sections: tuple[Literal["configs", "secrets"], ...] = ("configs", "secrets")
+    for section in sections:
+        for name, spec in mapping(tree.get(section)).items():
+            variable = mapping(spec).get("environment")
+            if isinstance(variable, Scalar) and not variable.null:
+                yield variable.value, Source(section, name, file, variable.line)
 
 
 def _references(file: str, above: tuple[str, ...], tree: Tree) -> Iterator[Reference]:

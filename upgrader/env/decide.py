@@ -10,7 +10,7 @@ from upgrader.env.facts import Facts
 from upgrader.env.generate import fits
 from upgrader.env.identity import COMPOSE_FILES, Identity, Past
 from upgrader.env.obtain import Answer, Wanted, is_identity, length_demanded, obtain
-from upgrader.env.requirement import UNSAID, Requirement, demanded, requirement, said_in_prose
+from upgrader.env.requirement import UNSAID, Requirement, demanded, named_as_source, requirement, said_in_prose
 
 __all__ = ["BACKUPS", "Case", "Decision", "Need", "Verb", "decide", "live_from"]
 
@@ -90,7 +90,7 @@ class _Decider:
             seen.add(each.key)
             value = self.facts.value(each)
             said = self.facts.said(each)
-            need = demanded(self.facts, each.key, value, said)
+            need = demanded(self.facts, each.key, value, said) or named_as_source(self.facts, each.key)
             if need is None and each.key not in self.facts.known:
                 need = said_in_prose(self.facts, each.key)
             if need is None:

@@ -52,6 +52,7 @@ def obtain(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
     return (
         _as_annotated(facts, wanted)
         or _had_before(identity, wanted)
+        or _may_be_empty(facts, identity, wanted)
         or (_secret(facts, identity, wanted) if wanted.said.generate or wanted.secret else _plain(facts, wanted))
     )
 
@@ -102,6 +103,18 @@ def _had_before(identity: Identity, wanted: Wanted) -> Answer | None:
         return Answer("copy", (past.why, "the example has the same one"), past.value)
     logged_in = identity.logged_in_with(wanted.key, past.value) if past.value and wanted.secret else None
     return _proposal(logged_in or past)
+
+
+def _may_be_empty(facts: Facts, identity: Identity, wanted: Wanted) -> Answer | None:
+    """A config's content that the example leaves empty: Compose only wants the line."""
+    source = facts.compose.sources.get(wanted.key)
+    if source is None or wanted.value or facts.refers_to_itself(wanted.each) or facts.generator(wanted.key, ""):
+        return None
+    if wanted.secret and (source.section == "secrets" or wanted.key in facts.case.found):
+        return None
+    if wanted.secret and identity.lost_secret(wanted.key, "", wanted.taken):
+        return None
+    return Answer("copy", ("the example leaves it empty",), "")
 
 
 def _proposal(past: Past) -> Answer:

@@ -57,9 +57,20 @@ class ServiceText:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A variable that gives a config or a secret of Compose its content: it may be empty, and must be there."""
+
+    section: Literal["configs", "secrets"]
+    name: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class References:
-    """All of one version's Compose files, merged in their order."""
+    """All of one version's Compose files, merged in their order. `sources` are by the variable's name."""
 
     references: tuple[Reference, ...] = ()
     services: Mapping[str, ServiceText] = field(default_factory=lambda: MappingProxyType({}))
     files: tuple[str, ...] = ()
+    sources: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))

@@ -34,6 +34,7 @@ def requirement(facts: Facts, each: Entry | Disabled, value: str, said: Annotati
     """What says that the key is needed, or that it is not. `value` is the example's."""
     return (
         demanded(facts, each.key, value, said)
+        or named_as_source(facts, each.key)
         or _judged(facts, each.key, value)
         or _left_to_installers(facts, each, value)
         or _read_from_value(facts, each.key, value)
@@ -87,6 +88,15 @@ def _demanded_by_compose(facts: Facts, key: str) -> Requirement | None:
             why = f"Compose refuses an empty {reference.section} ({place}){asleep}"
         return Requirement("boot", (why,), strong=True)
     return None
+
+
+def named_as_source(facts: Facts, key: str) -> Requirement | None:
+    """A variable that Compose must find, were it empty: a line is needed, and perhaps no value."""
+    source = facts.compose.sources.get(key)
+    if source is None:
+        return None
+    place = f"{source.section}.{source.name} in {source.file}:{source.line}"
+    return Requirement("boot", (f"Compose refuses to start without a line for it: it fills {place}",), strong=True)
 
 
 def _judged(facts: Facts, key: str, value: str) -> Requirement | None:
