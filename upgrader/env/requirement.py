@@ -10,6 +10,8 @@ from upgrader.env.compose_text import fatal, stops
 from upgrader.env.document import Disabled, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.keypairs import is_half
+from upgrader.env.places import place_of
+from upgrader.env.references import Reference
 
 UNSAID = "nothing says that it is required, and its value reads like the app's default"
 
@@ -181,7 +183,9 @@ def _read_from_value(facts: Facts, key: str, value: str) -> Requirement:
     if not secret and readers and all(each.operator in ("-", ":-") for each in readers):
         return optional("Compose takes it as empty where it is not set")
     if not value:
-        return optional("empty in the example")
+        service = _logs_in_to_new(facts, key, readers)
+        why = f"{service} is new and takes it for its own, and the example leaves it empty"
+        return Requirement("security", (why,)) if service else optional("empty in the example")
     if facts.is_external(key, generator=False) and not any(not each.operator for each in readers):
         return optional("it belongs to an outside service, and nothing says that it must be set")
     if secret:
@@ -228,6 +232,29 @@ def _is_asked_for(facts: Facts, key: str, default: str) -> bool:
         return False
     around = facts.around(key)
     return prose.says_required(around.section) or prose.says_required((*around.run, *around.apart))
+
+
+def _logs_in_to_new(facts: Facts, key: str, readers: Sequence[Reference]) -> str:
+    """The new service that has a secret, or the name that goes with one, from the key; empty if there is none.
+
+    What sounds like an outside service's counts where the new one has another name for it: that one is set up with it.
+    """
+    if key in facts.known or not (evidence.is_secret(key) or _has_secret_beside(facts, key)):
+        return ""
+    external = facts.is_external(key, generator=False)
+    for each in readers:
+        if each.operator or each.section != "environment" or not facts.is_new(each.service):
+            continue
+        if not external or place_of(each)[0][-1] != key:
+            return each.service
+    return ""
+
+
+def _has_secret_beside(facts: Facts, key: str) -> bool:
+    """Whether a key names who it is that has a secret: `RELAY_APP_ID` beside `RELAY_APP_SECRET`."""
+    head, _, tail = key.rpartition("_")
+    beside = (f"{head}_{each}" for each in ("SECRET", "KEY", "PASSWORD", "PASS"))
+    return bool(head) and tail in ("ID", "USER", "USERNAME") and any(name in facts.example for name in beside)
 
 
 def _damage(facts: Facts, key: str) -> str:
