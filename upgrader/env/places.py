@@ -71,7 +71,7 @@ def _moved_to_env_file(facts: Facts, key: str) -> Iterator[Before]:
 def _compare(facts: Facts, key: str, place: Place, old: str, new: str) -> Before:
     names = {each[0] for each in references_in(old)}
     value = facts.resolved(old)
-    if key not in names and len(names) == 1 and _masked(old) == _masked(new):
+    if key not in names and len(names) == 1 and masked(old) == masked(new):
         (name,) = names
         return Before(place, name, _solved(new, key, value), same=False)
     return Before(place, "", _solved(new, key, value), same=value is not None and value == facts.resolved(new))
@@ -81,7 +81,8 @@ def shown(place: Place) -> str:
     return ".".join(place).replace("\0", "…")
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """A text without its variables: two that differ only in these are equal."""
     return _REFERENCE.sub("\0", text)
 
 
@@ -118,7 +119,7 @@ def place_of(reference: Reference) -> tuple[Place, str]:
 
 def _inside(text: str, section: str) -> str:
     """The container's side of a short mount or port."""
-    parts = _masked(text).split(":")
+    parts = masked(text).split(":")
     return parts[1] if section == "volumes" and len(parts) > 1 else parts[-1]
 
 
