@@ -39,9 +39,10 @@ health:
 healthy: {stable_for: 1s, timeout: 90s}
 """
 """The road as it ships, every step of it."""
-PLAYBOOK = """\
-change: {upgrade: [{replace: proof, with: {uses: proof, how: read}}]}
-""" + WHOLE.replace("name: whole", "name: quick").replace("path: migrations", "path: migrations, rehearse: false")
+UNPROVED = "{replace: proof, with: {uses: proof, how: read}}"
+PLAYBOOK = f"change: {{upgrade: [{UNPROVED}]}}\n" + WHOLE.replace("name: whole", "name: quick").replace(
+    "path: migrations", "path: migrations, rehearse: false"
+)
 """A shorter road: dumps are read, not restored, and migrations fail where they are not rehearsed."""
 PATIENCE = 240
 """Seconds that a command may take on a busy machine before the test gives up on it."""

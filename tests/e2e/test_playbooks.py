@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import PLAYBOOK, Operator, edited
+from tests.e2e.scenario import PLAYBOOK, UNPROVED, Operator, edited
 from tests.fixtures.stack import Install
 from upgrader.demo.host import Installation
 from upgrader.demo.remote import add_release, git
@@ -94,8 +94,12 @@ change:
     - after: backup
       add: {{id: mark, uses: command, run: [sh, -c, 'echo marked ${{{{ target.tag }}}} >> {log}']}}
     - remove: compose.pull
+    - {UNPROVED}
 """
-    operator = Operator.at(app, hooked(tmp_path, ("after verify", note(log)), ("after finish", note(log))) + change)
+    text = edited(
+        hooked(tmp_path, ("after verify", note(log)), ("after finish", note(log))), PLAYBOOK.splitlines()[0], ""
+    )
+    operator = Operator.at(app, text + change)
     app.write(2)
     operator.upgrade("v1.1.0")
     run = operator.last()
@@ -116,7 +120,8 @@ change:
 def test_every_problem_of_a_playbook_is_told_before_anything(serving: Installation) -> None:
     operator = Operator.at(serving, edited(PLAYBOOK, "health:", "healht:") + "hooks: [{when: sometimes, run: [x]}]\n")
     told = operator.upgrade("v1.1.0", code=4).err
-    assert f"{operator.playbook}:6:1" in told
+    line = PLAYBOOK.splitlines().index("health:") + 1
+    assert f"{operator.playbook}:{line}:1" in told
     assert "health" in told
     assert "sometimes" in told
     assert operator.runs() == []
