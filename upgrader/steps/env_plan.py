@@ -102,7 +102,7 @@ def _references(world: "World", commit: str, *, new: bool) -> References:
         kept[commit] = read_references(texts, lambda path: _text(world, commit, path))
     except UpgraderError:
         if new:
-            world.target_model  # noqa: B018 - Compose's own words are better
+            world.demand_readable()  # Compose's own words are better
             raise
         kept[commit] = References()
     return kept[commit]

@@ -265,6 +265,11 @@ class World:
             hint = look if error.hint.startswith("docker compose") else error.hint
             raise RefusedError(f"{self.target_name}: {message}", hint, lines=error.lines) from error
 
+    def demand_readable(self) -> None:
+        """Raise RefusedError, in Compose's words, where it cannot read the target's files as they are."""
+        with self._reading_target():
+            self.compose.variables(self.target_directory)
+
     @property
     def target_directory(self) -> Path:
         """The app's directory in the target's tree."""
