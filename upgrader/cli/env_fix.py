@@ -12,6 +12,7 @@ from upgrader.cli.env_answers import ask_for
 from upgrader.cli.env_host import Host
 from upgrader.cli.env_loose import Looked
 from upgrader.cli.say import out, tell
+from upgrader.env.case import WRITES
 from upgrader.env.checks.scene import quoted
 from upgrader.env.decide import Decision
 from upgrader.env.readers import services_reading
@@ -21,15 +22,13 @@ from upgrader.steps.base import Question
 from upgrader.tools.envfile import append_to
 from upgrader.ui.ask import asker
 
-_WRITES = frozenset({"copy", "generate", "carry"})
-
 
 def fix(looked: Looked, host: Host | None, *, yes: bool) -> int:
     """Append to the live file; existing lines are never touched. Returns the exit code: 3 when something is left to do.
 
     Raises RefusedError when the person declines; then nothing was written.
     """
-    decided = [each for each in looked.decisions if each.decision in _WRITES]
+    decided = [each for each in looked.decisions if each.decision in WRITES]
     asked = [each for each in looked.decisions if each.blocks]
     if not decided and not asked:
         tell(f"Nothing has to be added to {looked.scene.live.path}.")

@@ -24,12 +24,10 @@ from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError, UsageError
 from upgrader.model.app import Stack
 from upgrader.model.secret import secrets_in
-from upgrader.steps.env_plan import found_in
+from upgrader.steps.env_plan import EXAMPLES, found_in
 from upgrader.steps.points import Points
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
-
-EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
 
 
 @dataclass(frozen=True)

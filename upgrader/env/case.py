@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Verb = Literal["copy", "generate", "carry", "ask", "skip"]
 Need = Literal["boot", "security", "feature", "none"]
 
+WRITES: frozenset[Verb] = frozenset({"copy", "generate", "carry"})
+"""What needs nobody: the other verbs write nothing by themselves."""
 BACKUPS = "an older restore point"
 """The source of a value that an env file of an older restore point has."""
 

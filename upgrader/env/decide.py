@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from upgrader.env import evidence
-from upgrader.env.case import BACKUPS, Case, Decision, Need, Verb
+from upgrader.env.case import BACKUPS, WRITES, Case, Decision, Need, Verb
 from upgrader.env.document import Addition, Disabled, Document, Entry
 from upgrader.env.facts import Facts
 from upgrader.env.generate import fits
@@ -16,7 +16,6 @@ __all__ = ["BACKUPS", "Case", "Decision", "Need", "Verb", "decide", "live_from"]
 
 _COMPOSE_NAME = "COMPOSE_PROJECT_NAME"
 _COMPOSE_SETTINGS = frozenset({"COMPOSE_PROFILES", "COMPOSE_FILE"})
-_WRITES = frozenset({"copy", "generate", "carry"})
 
 
 def decide(case: Case) -> list[Decision]:
@@ -234,7 +233,7 @@ class _Decider:
 
     def _held_back(self, decision: Decision) -> Decision:
         """In a rewritten example nothing is taken for granted, nor in one that a person carries over."""
-        if decision.decision not in _WRITES:
+        if decision.decision not in WRITES:
             return decision
         overlay = self.facts.case.overlay
         why = overlay.by_hand(self.facts.case.versions) if overlay else None

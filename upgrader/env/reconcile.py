@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from upgrader.env.case import WRITES
 from upgrader.env.decide import Decision
 from upgrader.env.document import NOTHING, Addition, Document
 from upgrader.env.generate import generate
-
-_WRITES = frozenset({"copy", "generate", "carry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def reconcile(
 
 def block_redacted(decisions: Sequence[Decision], *, run_label: str) -> str:
     """The block as it may be shown: generated and carried values by their form only."""
-    written = [decision for decision in decisions if decision.decision in _WRITES]
+    written = [decision for decision in decisions if decision.decision in WRITES]
     if not written:
         return ""
     lines = [f"# {_header(run_label)}"]
@@ -76,7 +75,7 @@ def lines_to_add(asked: Sequence[Decision]) -> list[str]:
 def _value(decision: Decision) -> str | None:
     if decision.decision == "generate":
         return generate(decision.generator or "")
-    return decision.value if decision.decision in _WRITES else None
+    return decision.value if decision.decision in WRITES else None
 
 
 def _header(run_label: str) -> str:

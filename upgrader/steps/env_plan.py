@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from upgrader.steps.world import World
 
 
+EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
+"""Names that a shipped example goes by, the likelier first."""
+
+
 @dataclass(frozen=True)
 class EnvPlan:
     """What becomes of the env file, and why."""

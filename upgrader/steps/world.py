@@ -17,7 +17,7 @@ from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
-from upgrader.steps.env_plan import EnvPlan, make_env_plan
+from upgrader.steps.env_plan import EXAMPLES, EnvPlan, make_env_plan
 from upgrader.steps.pending import Migrations, judge
 from upgrader.tools.compose import Compose
 from upgrader.tools.compose_model import Model
@@ -26,7 +26,6 @@ from upgrader.tools.git import Git
 from upgrader.tools.postgres import Looks, Server
 from upgrader.tools.shell import Shell
 
-EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
 SCRATCH = "scratch-"
 
 
