@@ -1,31 +1,17 @@
 """`env-check --since`: a real checkout as the next release, against its own tags."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.vendor import git
 from upgrader.cli.env_release import LAST_TAG, Request, answer
 from upgrader.errors import RefusedError, UsageError
 
 OLD = "APP_URL=https://app.example.com\n"
 NEW = OLD + "# REQUIRED. Make one with: openssl rand -hex 32\nSESSION_SECRET=\nMODE=a\nMODE=b\n"
 COMPOSE = "services:\n  web:\n    image: web\n    environment:\n      A: ${APP_URL}\n"
-
-
-def git(directory: Path, *words: str) -> None:
-    identity = (
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@t.test",
-        "-c",
-        "commit.gpgsign=false",
-        "-c",
-        "tag.gpgsign=false",
-    )
-    subprocess.run(["git", *identity, *words], cwd=directory, check=True, capture_output=True)
 
 
 def write(directory: Path, files: dict[str, str]) -> None:

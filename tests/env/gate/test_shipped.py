@@ -12,25 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fixtures.vendor import git
+
 ROOT = Path(__file__).parents[3]
 SCRIPTS = Path(sys.executable).parent
 OLD = "APP_URL=https://app.example.com\n"
 BROKEN = OLD + "MODE=a\nMODE=b\n"
 DOUBTFUL = OLD + "# MODE=a — the mode in which it runs\n"
-
-
-def git(directory: Path, *words: str) -> None:
-    identity = (
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@t.test",
-        "-c",
-        "commit.gpgsign=false",
-        "-c",
-        "tag.gpgsign=false",
-    )
-    subprocess.run(["git", *identity, *words], cwd=directory, check=True, capture_output=True)
 
 
 @pytest.fixture
