@@ -20,8 +20,15 @@ from upgrader.model.manifest import RestorePoint
 from upgrader.steps.points import Points
 
 FILES = Path(__file__).parents[1] / "fixtures" / "apps" / "lazyit"
-RELEASES = {"v1.2.0": ("base",), "v1.6.0": ("base", "v1.6.0"), "v1.7.0": ("base", "v1.6.0", "v1.7.0")}
-"""Tag → the directories that its tree is laid from. v1.2.0 knows neither broker, workflows nor modes of logging in."""
+RELEASES = {
+    "v1.2.0": ("base", "before-modes"),
+    "v1.3.0": ("base", "modes"),
+    "v1.6.0": ("base", "modes", "v1.6.0"),
+    "v1.7.0": ("base", "modes", "v1.6.0", "v1.7.0"),
+}
+"""Tag → the directories that its tree is laid from. v1.2.0 always has the identity provider; v1.3.0 has it as a mode,
+with a Compose file of its own; v1.6.0 demands the mode, the broker's address and the key of the workflows.
+"""
 ENV = "infra/env/.env.prod"
 EXAMPLE = f"{ENV}.example"
 
@@ -114,12 +121,12 @@ class Lazyit:
 
 
 @contextmanager
-def installed(parent: Path, *, settings: Callable[[str], str], profiles: tuple[str, ...]) -> Iterator[Lazyit]:
-    """v1.2.0 serving, with somebody in its database. `settings` edits the filled-in env file."""
+def installed(parent: Path, tag: str, *, settings: Callable[[str], str], profiles: tuple[str, ...]) -> Iterator[Lazyit]:
+    """A release serving, with somebody in its database. `settings` edits the filled-in env file."""
     project = f"ut-lazyit-{secrets.token_hex(3)}"
     build_remote(parent / "lazyit.git", project)
     git("clone", "--quiet", str(parent / "lazyit.git"), str(parent / "lazyit"), cwd=parent)
-    git("checkout", "--quiet", "--detach", "v1.2.0", cwd=parent / "lazyit")
+    git("checkout", "--quiet", "--detach", tag, cwd=parent / "lazyit")
     app = Lazyit(parent / "lazyit", project, profiles)
     app.env_file.touch(mode=0o600)
     app.env_file.write_text(settings(filled_in((app.path / EXAMPLE).read_text(), app.port)))

@@ -19,12 +19,12 @@ HEX_64 = "[0-9a-f]{64}"
 
 @pytest.fixture
 def install(tmp_path: Path) -> Iterator[Install]:
-    """Installs v1.2.0 and starts it, with a provider of identities (`oidc`) or without (`local`)."""
+    """Installs and starts v1.2.0 with its provider of identities (`oidc`), or v1.3.0 without one (`local`)."""
     with ExitStack() as stack:
 
         def make(mode: str, settings: Callable[[str], str] = lambda text: text) -> Lazyit:
-            profiles = ("prod", "oidc") if mode == "oidc" else ("prod",)
-            return stack.enter_context(installed(tmp_path, settings=settings, profiles=profiles))
+            tag, profiles = ("v1.2.0", ("prod", "oidc")) if mode == "oidc" else ("v1.3.0", ("prod",))
+            return stack.enter_context(installed(tmp_path, tag, settings=settings, profiles=profiles))
 
         yield make
 
@@ -75,7 +75,7 @@ def test_L4_what_a_machine_can_decide_is_appended_once(install: Install) -> None
     assert re.fullmatch(HEX_64, made["WORKFLOW_SECRET_KEY"])
     assert {key: app.inside("api", key) for key in made} == made, "the service that reads them was recreated"
     now = app.containers()
-    assert {name for name in ("zitadel_db", "zitadel", "valkey", "caddy") if now[name] != started[name]} == set()
+    assert {name for name in ("valkey", "caddy") if now[name] != started[name]} == set()
     # L1: both databases, each by the tools of its own major version, and the env file
     point = app.points()[-1]
     assert {database.id for database in point.databases} == {"app", "zitadel"}
@@ -145,12 +145,21 @@ def test_L6_unrotatable_keys_are_kept_and_never_replaced(install: Install) -> No
     app.upgrade("v1.6.0")
     whole = app.env_file.read_text()
     key, master = app.env()["WORKFLOW_SECRET_KEY"], app.env()["ZITADEL_MASTERKEY"]
+
+    # the upgrade made it, data is under it, and no restore point has it yet
+    lost = without("WORKFLOW_SECRET_KEY")(whole)
+    app.env_file.write_text(lost)
+    asked = app("env-check", "--fix", "--yes", code=3)
+    assert "the installed version knows it already" in asked.out + asked.err
+    assert app.env_file.read_text() == lost
+
+    app.env_file.write_text(whole)
     app("backup", "--proof", "read", "--output", "plain")
     point = app.points()[-1]
     assert set(point.fingerprints) == {"WORKFLOW_SECRET_KEY", "ZITADEL_MASTERKEY"}
     assert not {key, master} & set(re.findall("[0-9a-f]+", str(point.to_json())))
 
-    app.env_file.write_text(without("WORKFLOW_SECRET_KEY")(whole))
+    app.env_file.write_text(lost)
     told = app("env-check", "--fix", "--yes")
     assert "an older restore point" in told.out + told.err
     assert app.env()["WORKFLOW_SECRET_KEY"] == key

@@ -44,16 +44,19 @@ def resolved(directory: Path, env: dict[str, str], **options: Any) -> App:
 
 def test_conditions_are_decided_by_the_env_file(tmp_path: Path) -> None:
     local = resolved(tmp_path, {"PORT": "1"})
-    assert (local.stack.files, local.stack.profiles, list(local.databases)) == (("compose.yaml",), ("prod",), ["app"])
+    assert (local.stack.present, local.stack.profiles, list(local.databases)) == (("compose.yaml",), ("prod",), ["app"])
     oidc = resolved(tmp_path, {"PORT": "1", "AUTH_MODE": "oidc", "SSO_MASTERKEY": "x" * 32})
-    assert oidc.stack.files == ("compose.yaml", "oidc.yaml")
+    assert oidc.stack.present == ("compose.yaml", "oidc.yaml")
     assert oidc.stack.profiles == ("prod", "oidc")
     assert oidc.databases["sso"] == DatabaseSpec("sso", "sso_db")
 
 
 def test_an_optional_file_counts_when_it_is_there(tmp_path: Path) -> None:
     (tmp_path / "override.yaml").touch()
-    assert resolved(tmp_path, {"PORT": "1"}).stack.files == ("compose.yaml", "override.yaml")
+    stack = resolved(tmp_path, {"PORT": "1"}).stack
+    assert stack.present == ("compose.yaml", "override.yaml")
+    (tmp_path / "override.yaml").unlink()
+    assert "override.yaml" not in stack.present, "another version may not have it"
 
 
 def test_everything_reaches_the_app(tmp_path: Path) -> None:

@@ -37,10 +37,10 @@ def test_migrations_run_before_new_code_starts(name: str) -> None:
 
 def test_rytask_takes_the_override_along(tmp_path: Path) -> None:
     playbook = load("rytask", KINDS)
-    assert resolve_app(playbook, tmp_path, {}, tmp_path).stack.files == ("docker-compose.yml",)
+    assert resolve_app(playbook, tmp_path, {}, tmp_path).stack.present == ("docker-compose.yml",)
     (tmp_path / "docker-compose.override.yml").touch()
     app = resolve_app(playbook, tmp_path, {}, tmp_path)
-    assert app.stack.files == ("docker-compose.yml", "docker-compose.override.yml")
+    assert app.stack.present == ("docker-compose.yml", "docker-compose.override.yml")
     assert app.stack.keep == ("docker-compose.override.y*ml", "compose.override.y*ml")
 
 

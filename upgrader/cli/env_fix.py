@@ -94,7 +94,7 @@ def _tell_services(looked: Looked, host: Host | None, keys: Sequence[str]) -> No
     tell(f"Affected: {', '.join(services)}")
     if host is None:
         return
-    files = "".join(f" -f {quoted(os.path.normpath(name))}" for name in host.stack.files)
+    files = "".join(f" -f {quoted(os.path.normpath(name))}" for name in host.stack.present)
     env = "" if host.stack.env_file == ".env" else f" --env-file {quoted(host.stack.env_file)}"
     profiles = "".join(f" --profile {name}" for name in host.stack.profiles)
     tell(f"→ docker compose -p {host.stack.project}{files}{env}{profiles} up -d {' '.join(services)}")

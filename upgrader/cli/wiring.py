@@ -255,9 +255,9 @@ def _completed(stack: Stack, common: Common) -> Stack:
 
     project = common.project or (stack.project if stack.files else "")
     found = discover(
-        Shell(), stack.directory, project=project, files=stack.files, profiles=stack.profiles, env_file=stack.env_file
+        Shell(), stack.directory, project=project, files=stack.present, profiles=stack.profiles, env_file=stack.env_file
     )
-    return replace(stack, files=found.files, project=found.project, profiles=found.profiles)
+    return replace(stack, files=stack.files or found.files, project=found.project, profiles=found.profiles)
 
 
 def _tracked(shell: Shell, directory: Path, path: Path) -> bool:

@@ -18,6 +18,13 @@ class Stack:
     overlay: str | None = None
     keep: tuple[str, ...] = ()
     """Further untracked files (globs) that belong into a restore point."""
+    optional: tuple[str, ...] = ()
+    """Those of `files` that count only where they are: another version may have more of them, or fewer."""
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The files that count in the directory as it is."""
+        return tuple(name for name in self.files if name not in self.optional or (self.directory / name).exists())
 
 
 @dataclass(frozen=True)

@@ -98,16 +98,12 @@ def default_project(directory: Path, env: Mapping[str, str]) -> str:
 
 
 def _stack(stack: StackSection, directory: Path, project: str, names: Namespaces) -> Stack:
-    files = [
-        name
-        for file in stack.files
-        if _holds(file.when, names)
-        if (directory / (name := _text(file.file, names))).exists() or not file.optional
-    ]
+    files = [(_text(file.file, names), file.optional) for file in stack.files if _holds(file.when, names)]
     return Stack(
         directory=directory,
         project=project,
-        files=tuple(files),
+        files=tuple(name for name, _ in files),
+        optional=tuple(name for name, optional in files if optional),
         profiles=tuple(_text(profile.profile, names) for profile in stack.profiles if _holds(profile.when, names)),
         env_file=stack.env.file,
         example=stack.env.example,

@@ -86,7 +86,8 @@ class StackCheck(Preflight):
                 f"no container of the project {ctx.app.stack.project!r} exists: there is nothing to upgrade",
                 "start the app first: docker compose up -d; or name its project: upgrader -C DIR --project NAME",
             )
-        if how := differs(ctx.app.stack, containers[0].labels):
+        # what a swap left alone still tells of the files of an older version
+        if how := min((differs(ctx.app.stack, c.labels) for c in containers), key=len):
             return Refused(
                 f"the running containers were started another way: {how[0]}",
                 "start them as the playbook says, or make the playbook's `stack` say how they were started",

@@ -34,7 +34,7 @@ def default_files(directory: Path) -> tuple[str, ...]:
 
 def files(stack: Stack) -> tuple[Path, ...]:
     """The stack's files as absolute paths. Raises RefusedError when there are none."""
-    named = stack.files or default_files(stack.directory)
+    named = stack.present or default_files(stack.directory)
     if not named:
         raise RefusedError(f"there is no compose file in {stack.directory}", "upgrader -C DIRECTORY …")
     return tuple(_absolute(stack.directory, name) for name in named)
