@@ -73,7 +73,7 @@ def test_a_restore_point_with_a_bad_file(
         "v1.0.0",
         "--yes",
         message=f"{path} is .*{what}|{path} {what}",
-        hint="upgrader history|ls ",
+        hint="upgrader backups list",
     )
     assert upgraded.version() == "1.1.0", answer
 
@@ -96,7 +96,7 @@ def test_a_manifest_that_was_edited(upgraded: Installation, point: Path, damage:
         "rollback",
         "--yes",
         message=f"{point / 'manifest.json'} (is damaged|was changed after it was written)",
-        hint=f"ls {point.parent}|upgrader history",
+        hint="upgrader backups list",
     )
 
 

@@ -117,10 +117,10 @@ def verify(
     """
     common = c.of(ctx).override(playbook=playbook, output=output)
     points = _points(common)
-    ids = [points.find(point_id)] if point_id else points.ids()
+    ids = [points.find(point_id)] if point_id else points.names()
     if not ids:
         raise RefusedError("there is no restore point yet", "upgrader backup")
-    troubles = {each: _trouble(points, each) for each in ids}
+    troubles = {each: points.trouble(each) for each in ids}
     whole = [each for each in ids if not troubles[each] and (point_id or points.load(each).dumped)]
     if restore and whole:
         from upgrader.cli import prove
@@ -133,17 +133,6 @@ def verify(
         for each, trouble in troubles.items():
             typer.echo(f"✗ {each}: {trouble}" if trouble else f"✓ {each}")
     return int(ExitCode.FOUND) if any(troubles.values()) else 0
-
-
-def _trouble(points: "Points", point_id: str) -> str:
-    """What is wrong with it; empty when it is whole."""
-    try:
-        point = points.load(point_id)
-        points.verify(point)
-    except RefusedError as error:
-        return error.message
-    failed = (db.proved.why for db in point.databases if db.proved and db.proved.how == "failed")
-    return next(failed, "")
 
 
 @app.command("pin")

@@ -99,7 +99,7 @@ def beside(desk: "Desk", wanted: str, name: str) -> int:
 
     points = Points(desk.app.home)
     point = points.load(points.find(wanted))
-    points.verify(point)
+    points.verify_for(desk.app.stack.project, point)
     with desk.session():
         guard(desk)
         ctx = desk.planning("restore", Options(point=point.id, data="restore"))

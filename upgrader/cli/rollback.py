@@ -114,7 +114,8 @@ def _chosen(desk: "Desk", to: str, run_id: str) -> "RestorePoint":
     points = Points(desk.app.home)
     if run_id:
         return points.load(desk.state.find(run_id).facts("backup").get("point") or run_id)
-    left = [run for run in desk.state.all() if run.kind == "upgrade" and run.committed and points.exists(run.id)]
+    there = set(points.names())
+    left = [run for run in desk.state.all() if run.kind == "upgrade" and run.committed and run.id in there]
     if not left:
         raise RefusedError(
             "no upgrade of this app can be gone back from: none was finished by upgrader", "upgrader history"

@@ -20,7 +20,7 @@ PROVED = {"full": "restored", "data": "restored, data", "read": "read", "": "-",
 def told(points: Points) -> Iterator[dict[str, Any]]:
     """One document for each restore point, oldest first; damaged ones say what is wrong with them."""
     moment = now()
-    for point_id in points.ids():
+    for point_id in points.names():
         common = {"id": point_id, "size": points.size(point_id), "pinned": points.pinned(point_id)}
         try:
             point = points.load(point_id)
@@ -73,4 +73,4 @@ def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         state, _ = state_of(Common(directory=directory, project=given.get("project", "")))
     except UpgraderError:
         return []
-    return [point_id for point_id in Points(state.home).ids() if point_id.startswith(incomplete)]
+    return [point_id for point_id in Points(state.home).names() if point_id.startswith(incomplete)]

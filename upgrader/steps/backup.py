@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from upgrader import __version__
+from upgrader.errors import UpgraderError
 from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import duration, plural, size
 from upgrader.model.events import Facts
@@ -58,10 +59,19 @@ class Backup(StepModel):
         if points.exists(ctx.run.id):
             return _facts(points.load(ctx.run.id))
         root = points.begin(ctx.run.id)
+        try:
+            point = self._made(ctx, root)
+            points.complete(point)
+        except (UpgraderError, OSError):
+            points.clear(ctx.run.id)  # at once: a disk that it has filled is needed to say so
+            raise
+        return _facts(point)
+
+    def _made(self, ctx: Context, root: Path) -> RestorePoint:
         databases = self._databases(ctx, root)
         head = ctx.world.git.head()
         patch = ctx.world.git.local_patch() if ctx.world.git.local_edits() else b""
-        point = RestorePoint(
+        return RestorePoint(
             id=ctx.run.id,
             run=ctx.run.id,
             kind=ctx.run.kind,
@@ -85,9 +95,6 @@ class Backup(StepModel):
             running=tuple(sorted({c.service for c in ctx.world.containers if serves(c)})),
             started=tuple(sorted({c.service for c in ctx.world.containers if c.running and not c.oneoff})),
         )
-        points.complete(point)
-        points.verify(point)
-        return _facts(point)
 
     def _model(self, ctx: Context, root: Path) -> SavedFile | None:
         """What Compose makes of the files; a way back must go on where a broken checkout cannot be read."""

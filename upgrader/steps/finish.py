@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from upgrader.errors import StepError, UpgraderError
 from upgrader.model.events import Facts
-from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
+from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 
 
@@ -122,9 +122,7 @@ class PointVerify(StepModel):
 
         points = Points(ctx.app.home)
         point = Way(ctx).point
-        if point.project != ctx.app.stack.project:
-            return Refused(f"{point.id} is a restore point of {point.project}, another app", "upgrader backups list")
-        points.verify(point)  # by checksums of dumps that were read in full when they were made
+        points.verify_for(ctx.app.stack.project, point)  # by checksums of dumps that were read in full when made
         return Satisfied(f"{point.id} of {point.version} is whole")
 
     def apply(self, ctx: Context) -> Facts:

@@ -1,0 +1,178 @@
+"""Whatever happens to a restore point is found by reading it, and nothing is found where nothing happened."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.fixtures.harm import TO_ANY, TO_MANIFESTS, Ward, Way, missed, ways
+from upgrader.errors import RefusedError
+from upgrader.model.manifest import Pin, Proved, RestorePoint, SavedDatabase, SavedFile
+from upgrader.steps.points import MANIFEST, Points, save
+
+FIRST, SECOND = "20261120T093000-1a2b", "20261121T093000-3c4d"
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Points:
+    """Two restore points in the shape of real ones: databases of two majors, one streamed into one file."""
+    made = Points(tmp_path / "home")
+    made.directory.mkdir(parents=True)
+    for point_id in (FIRST, SECOND):
+        make(made, point_id, Random(point_id))
+    return made
+
+
+@pytest.fixture
+def ward(points: Points, tmp_path: Path) -> Ward:
+    return Ward.of(points, tmp_path / "pristine")
+
+
+def make(points: Points, point_id: str, random: Random) -> RestorePoint:
+    root = points.begin(point_id)
+
+    def some(name: str, most: int = 3000, origin: str = "") -> SavedFile:
+        return save(root, name, random.randbytes(random.randrange(1, most)), origin=origin)
+
+    def database(name: str, version: str, *members: str) -> SavedDatabase:
+        archive = f"databases/{name}.dump"
+        files = [some(f"{archive}/{member}") for member in members] or [some(archive)]
+        beside = [some(f"databases/{name}.globals.sql", 200), some(f"databases/{name}.json", 200)]
+        return SavedDatabase(
+            name,
+            f"{name}-db",
+            name,
+            "app",
+            version,
+            "dump",
+            (*files, *beside),
+            archive,
+            rows={"public.notes": random.randrange(99), "public.naïve": 0},
+            seconds=0.125,
+            proved=Proved("read", "2026-11-20T09:30:00.000Z"),
+        )
+
+    point = RestorePoint(
+        id=point_id,
+        run=point_id,
+        project="app",
+        directory="/srv/app",
+        created_at="2026-11-20T09:30:00.000Z",
+        tool="0.1.0",
+        commit="c0ffee",
+        branch=None,
+        version="v1.0.0",
+        databases=(
+            database("app", "17.1", "toc.dat", "3301.dat.zst", "3302.dat.zst", "blobs_16400.toc"),
+            database("idp", "15.18", "toc.dat", "3301.dat", "3302.dat.zst"),
+            database("far", "17.1"),
+        ),
+        files=(some("files/.env", origin=".env"), some("files/compose.override.yaml", origin="compose.override.yaml")),
+        patch=some("local.patch"),
+        model=some("model.json"),
+        pins=(Pin("web", "sha256:1", "app-web", "upgrader-pin/app-web:1", ("app@sha256:2",)),),
+        env_file=".env",
+        running=("db", "web"),
+        apart=1e-05,
+        label="vor dem Umzug: größer",
+    )
+    points.complete(point)
+    return point
+
+
+def test_nothing_is_found_where_nothing_happened(ward: Ward) -> None:
+    assert [ward.points.trouble(point_id) for point_id in ward.points.names()] == ["", ""]
+
+
+@pytest.mark.parametrize("way", [*TO_ANY, *TO_MANIFESTS], ids=lambda way: way.__name__)
+def test_each_way_of_harming_each_file_is_found(ward: Ward, way: Way) -> None:
+    harms = 0
+    for number, victim in enumerate(ward.victims()):
+        if way in ways(victim):
+            harm, wrong = missed(ward, victim, way, Random(number))
+            assert not wrong, (harm, wrong)
+            harms += bool(harm.points)
+    assert harms
+    test_nothing_is_found_where_nothing_happened(ward)
+
+
+def test_harm_at_random_is_found(ward: Ward) -> None:
+    seed = int.from_bytes(os.urandom(4))
+    random, victims = Random(seed), ward.victims()
+    for _ in range(150):
+        victim = random.choice(victims)
+        harm, wrong = missed(ward, victim, random.choice(ways(victim)), random)
+        assert not wrong, f"seed {seed}: {harm} {wrong}"
+
+
+def test_a_manifest_cut_at_any_byte_or_with_a_bit_flipped_in_any_is_not_believed(points: Points) -> None:
+    path = points.path(FIRST) / MANIFEST
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        flipped = bytes([*whole[:at], whole[at] ^ 1 << at % 8, *whole[at + 1 :]])
+        for data in (whole[:at], flipped):
+            path.write_bytes(data)
+            with pytest.raises(RefusedError):
+                points.load(FIRST)
+    path.write_bytes(whole)
+    points.load(FIRST)
+
+
+def test_an_archive_cut_at_any_byte_or_with_any_bit_flipped_is_refused(points: Points) -> None:
+    tiny = replace(points.load(FIRST), id="20261122T093000-5e6f", databases=(), files=(), patch=None, model=None)
+    dump = save(points.begin(tiny.id), "databases/app.dump", Random(0).randbytes(250))
+    points.complete(replace(tiny, databases=(SavedDatabase("app", "db", "app", "app", "17.1", "dump", (dump,)),)))
+    tiny, path = points.load(tiny.id), points.path(tiny.id) / dump.path
+    whole = path.read_bytes()
+    points.verify(tiny)
+    for at in range(len(whole)):
+        for bit in range(8):
+            path.write_bytes(bytes([*whole[:at], whole[at] ^ 1 << bit, *whole[at + 1 :]]))
+            with pytest.raises(RefusedError, match="other bytes than were saved"):
+                points.verify(tiny)
+        path.write_bytes(whole[:at])
+        with pytest.raises(RefusedError, match=f"{at} bytes instead of 250"):
+            points.verify(tiny)
+
+
+def test_a_directory_without_its_manifest_is_told_and_not_passed_over(points: Points) -> None:
+    (points.path(FIRST) / MANIFEST).unlink()
+    assert points.ids() == [SECOND]
+    assert points.names() == [FIRST, SECOND]
+    assert points.find("1a2b") == FIRST
+    assert points.trouble(FIRST) == f"{points.path(FIRST) / MANIFEST} is missing"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        pytest.param(lambda whole: {**whole, "format": 99, "volumes": []}, id="newer"),
+        pytest.param(lambda whole: {key: whole[key] for key in whole if key != "databases"}, id="lacks a key"),
+        pytest.param(lambda whole: {**whole, "surprise": 1}, id="has a key too many"),
+        pytest.param(lambda whole: {**whole, "databases": ["app"]}, id="of another shape"),
+        pytest.param(lambda _: [], id="of another kind"),
+    ],
+)
+def test_a_manifest_with_a_fitting_checksum_that_is_not_ours_is_refused(
+    points: Points, manifest: Callable[[dict[str, object]], object]
+) -> None:
+    path = points.path(FIRST) / MANIFEST
+    made = manifest(json.loads(path.read_bytes())["manifest"])
+    digest = sha256(json.dumps(made, indent=1, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({"sha256": digest, "manifest": made}, indent=1, sort_keys=True))
+    with pytest.raises(RefusedError) as refused:
+        points.load(FIRST)
+    assert str(path) in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_file_that_the_disk_does_not_give_back_is_told(points: Points) -> None:
+    point = points.load(FIRST)
+    broken = os.path.relpath("/proc/self/mem", points.path(FIRST))  # its first bytes are none that can be read
+    with pytest.raises(RefusedError, match="cannot be read: Input/output error"):
+        points.verify(replace(point, patch=SavedFile(broken, "0" * 64, 1)))
