@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 machine := upgrader/demo/machine
 ready := $(machine)/engine && $(machine)/images postgres:15 postgres:17 python:3.13-slim
+workers := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 pip := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
 
 .PHONY: demo test bench lint
@@ -13,7 +14,7 @@ demo: .venv/ready
 
 test: .venv/ready
 	@$(ready)
-	@.venv/bin/python -m pytest --require-docker $(ARGS)
+	@.venv/bin/python -m pytest --require-docker $(workers) $(ARGS)
 
 bench: .venv/ready
 	@$(ready)

@@ -9,6 +9,9 @@ from hypothesis import settings
 # `pytest tests/env --hypothesis-profile long`: what a night is for
 settings.register_profile("long", max_examples=1_000_000, deadline=None)
 
+LONGEST = ("crash/test_kill", "e2e/test_heal", "e2e/", "crash/", "demo/test_story", "steps/", "demo/", "tools/")
+"""Where the tests are that take long, by the time that their files took."""
+
 pytest_plugins = ("tests.fixtures.stack", "tests.fixtures.home")
 
 
@@ -33,7 +36,10 @@ def pytest_report_header() -> str:
     return f"docker: {_versions() or 'no engine answers'}"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # whole files go to one worker each: the longest first, so that none is left alone with one at the end
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
     if config.getoption("--require-docker") or os.environ.get("CI") or _versions():
         return
     for item in items:
