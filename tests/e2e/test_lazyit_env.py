@@ -3,12 +3,14 @@
 # ruff: noqa: N802 - the rules are called L4 to L7
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.bad import docker
 from tests.e2e.lazy_world import ENV, EXAMPLE, Lazyit, build_remote, filled_in, installed
 from tests.e2e.scenario import upgrader
 from upgrader.demo.remote import git
@@ -61,8 +63,12 @@ def test_L4_what_a_machine_can_decide_is_appended_once(install: Install) -> None
 
     plan = app("plan", "--to", "v1.6.0").out
     assert "playbook lazyit" in plan
-    assert re.search("copy redis://valkey:6379 annotated @required; read by api", row(plan, "REDIS_URL"))
-    assert re.search("generate <.*64 hex digits> annotated @required; read by api", row(plan, "WORKFLOW_SECRET_KEY"))
+    assert re.search(
+        "copy redis://valkey:6379 annotated @required; Without it the API .*; read by api", row(plan, "REDIS_URL")
+    )
+    assert re.search(
+        "generate <.*64 hex digits> annotated @required; .*; read by api", row(plan, "WORKFLOW_SECRET_KEY")
+    )
     assert "copy oidc annotated @required" in row(plan, "AUTH_MODE")
     assert app.env_file.read_bytes() == before
 
@@ -136,6 +142,21 @@ def test_L6_where_data_may_exist_a_lost_key_is_asked_for(checkout: Path) -> None
     assert after.startswith(before)
     assert b"\nREDIS_URL=redis://valkey:6379\n" in after.removeprefix(before)
     assert b"WORKFLOW_SECRET_KEY" not in after.removeprefix(before)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("has_it", [False, True])
+def test_L6_a_key_that_the_app_never_had_is_made(checkout: Path, request: pytest.FixtureRequest, has_it: bool) -> None:
+    """The example has had it for some versions, and nobody added it: there is no data under it."""
+    project = f"ut-lazyit-{secrets.token_hex(3)}"
+    request.addfinalizer(lambda: docker("rm", "--force", project))
+    settings = ["--env-file", str(checkout / ENV), *(["--env", f"WORKFLOW_SECRET_KEY={'ab' * 32}"] if has_it else [])]
+    labels = [f"--label=com.docker.compose.{name}" for name in (f"project={project}", "service=api")]
+    docker("create", "--name", project, *labels, *settings, "python:3.13-slim")
+
+    found = upgrader("env-check", "--fix", "--yes", "--project", project, cwd=checkout, code=3 if has_it else 0)
+    made = re.findall(r"^WORKFLOW_SECRET_KEY=([0-9a-f]{64})$", (checkout / ENV).read_text(), re.MULTILINE)
+    assert len(made) == (0 if has_it else 1), found.out + found.err
 
 
 @pytest.mark.docker

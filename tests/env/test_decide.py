@@ -341,3 +341,43 @@ def test_a_default_made_of_live_values_is_not_told() -> None:
     found = decided("BROKER=plain\n", live=live, compose=read_references([("c.yaml", compose)]))
     assert "hunter2" not in str(found)
     assert "is made of other keys" in found.evidence[0]
+
+
+KEY = "# @generate hex:32 @unrotatable\nWORKFLOW_KEY=\n"
+"""What the installed version's example has as well."""
+
+
+@pytest.mark.parametrize(
+    ("used", "decision"),
+    [
+        (None, "ask"),  # nobody looked
+        ({"APP_URL", "AUTH_MODE"}, "generate"),
+        ({"APP_URL", "WORKFLOW_KEY"}, "ask"),  # the line is lost, the value is not
+        ({"PATH"}, "ask"),  # the containers get their settings another way
+    ],
+)
+def test_a_key_that_the_app_never_had_may_be_made(used: set[str] | None, decision: str) -> None:
+    found = decided(KEY, previous=OLD + KEY, data_exists=True, used=None if used is None else frozenset(used))
+    assert found.decision == decision
+    if decision == "generate":
+        assert "the app has been running without it" in found.evidence
+
+
+def test_a_key_that_compose_reads_may_have_been_given_elsewhere() -> None:
+    compose = read_references([("compose.yaml", b"services: {api: {environment: {KEY: '${WORKFLOW_KEY:-}'}}}")])
+    found = decided(KEY, previous=OLD + KEY, data_exists=True, used=frozenset({"APP_URL"}), compose=compose)
+    assert found.decision == "ask"
+
+
+def test_a_secret_without_an_annotation_is_not_made_because_it_was_never_used() -> None:
+    plain = "# Generate with: openssl rand -hex 32\nWORKFLOW_KEY=\n"
+    found = decided(plain, previous=OLD + plain, data_exists=True, used=frozenset({"APP_URL"}))
+    assert found.decision in {"ask", "skip"}
+
+
+def test_an_overlays_comment_is_a_reason() -> None:
+    overlay = parse_overlay(
+        b"# Without it every import fails.\n# @required\nREDIS_URL=redis://valkey:6379\n", "app.env"
+    )
+    found = decided("REDIS_URL=redis://valkey:6379\n", overlay=overlay)
+    assert found.evidence[:2] == ("annotated @required", "Without it every import fails")

@@ -88,7 +88,7 @@ def _alone(host: Host | None) -> Iterator[None]:
 
 
 def _tell_services(looked: Looked, host: Host | None, keys: Sequence[str]) -> None:
-    services = services_reading(looked.scene.references, keys, looked.scene.live.path)
+    services = services_reading(looked.scene.case, keys)
     if not services:
         return
     tell(f"Affected: {', '.join(services)}")

@@ -10,6 +10,7 @@ from upgrader.cli.chosen import Common
 from upgrader.cli.crash import REDACTOR
 from upgrader.cli.env_loose import Looked, overlay_of
 from upgrader.engine.state import State, root, write_private
+from upgrader.env.annotations import said_in
 from upgrader.env.case import Case
 from upgrader.env.checks import Scene, check_live
 from upgrader.env.checks.history import shipped_in
@@ -24,7 +25,7 @@ from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError, UsageError
 from upgrader.model.app import Stack
 from upgrader.model.secret import secrets_in
-from upgrader.steps.env_plan import EXAMPLES, found_in
+from upgrader.steps.env_plan import EXAMPLES, found_in, used_in
 from upgrader.steps.points import Points
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
@@ -121,9 +122,27 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
         versions=host.versions,
         lived=keys(lived) if lived else frozenset(),
     )
+    if _may_be_unused(case):
+        case = replace(case, used=_used(host))
     scene = Scene(case, decide(case), history=published(host, path), fix=host.fix)
     mode = os.stat(host.live).st_mode
     return Looked(scene, in_order([*check_live(scene), *check_mode(scene, mode)]), data)
+
+
+def _may_be_unused(case: Case) -> bool:
+    """Whether a secret that may be made is missing since a version ago: the engine knows if the app ever had one."""
+    said = said_in(case.example)[0] | dict(case.overlay.said if case.overlay else {})
+    before = (keys(case.previous) if case.previous else frozenset()) | case.lived
+    return any(key in before and key not in case.live for key, each in said.items() if each.generate)
+
+
+def _used(host: Host) -> frozenset[str] | None:
+    from upgrader.tools.docker import Docker
+
+    try:
+        return used_in(Points(host.state.home), Docker(Shell(redactor=REDACTOR)).containers(host.stack.project))
+    except UpgraderError:  # without an engine nobody knows
+        return None
 
 
 def _elsewhere(host: Host) -> str:

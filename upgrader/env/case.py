@@ -29,7 +29,9 @@ class Case:
     and of the new one; empty where nobody knows. `data_exists` says whether the installation holds
     data, None where nobody knows; `profiles` are Compose's active ones, None where only the files tell.
     `assume_generators` makes secrets of our own also where no generator is named. `lived` are keys of a version that
-    has run here since `previous`: each may have had a value that nobody sees any more.
+    has run here since `previous`: each may have had a value that nobody sees any more. `used` are variables that the
+    installation is known to have had values for: in its containers, or when a restore point was made; None where nobody
+    looked.
     """
 
     live: Document
@@ -44,6 +46,7 @@ class Case:
     profiles: tuple[str, ...] | None = None
     versions: tuple[str, str] = ("", "")
     lived: frozenset[str] = frozenset()
+    used: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,12 @@ class Facts(Variables):
         over = self.case.overlay.said.get(each.key) if self.case.overlay else None
         return over.laid_over(here) if over else here
 
+    def overlay_words(self, key: str) -> tuple[str, ...]:
+        """What the overlay's comment says of a key to a reader, as one reason; none where it says nothing."""
+        entry = self.case.overlay.document.entry(key) if self.case.overlay else None
+        words = " ".join(line for line in entry.comments if not line.startswith("@")) if entry else ""
+        return (words.rstrip("."),) if words else ()
+
     def value(self, each: Entry | Disabled) -> str:
         """The overlay's value for a key, else the example's; empty where a comment has become the value."""
         over = self.case.overlay.document.get(each.key) if self.case.overlay else None
@@ -199,6 +205,13 @@ class Facts(Variables):
     @cached_property
     def live_keys(self) -> frozenset[str]:
         return frozenset(each.key for each in self.live.entries)
+
+    def never_used(self, key: str) -> bool:
+        """Whether the app is known to run without the key: its containers have other lines of the env file."""
+        used = self.case.used
+        if used is None or key in used or self.references(key) or self.references_before(key):
+            return False
+        return any(name in used and not self.references(name) for name in self.live_keys)
 
     def is_promoted(self, key: str) -> bool:
         """Whether a key that the previous example had commented out is active now, and Compose takes it bare."""

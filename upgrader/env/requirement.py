@@ -62,9 +62,10 @@ def _annotated(facts: Facts, key: str, value: str, said: Annotations) -> Require
         return optional(f"annotated for {said.when} only, which is not the case here")
     if said.required:
         why = f"annotated @required, and here {said.when}" if said.when else "annotated @required"
-        return Requirement("boot", (why,), strong=True)
+        return Requirement("boot", (why, *facts.overlay_words(key)), strong=True)
     if said.generate or said.human is not None or said.same_as or said.derive:
-        return Requirement(need, ("annotated with where its value comes from",), strong=True)
+        why = "annotated with where its value comes from"
+        return Requirement(need, (why, *facts.overlay_words(key)), strong=True)
     return None
 
 

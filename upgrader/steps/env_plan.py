@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from upgrader.steps.points import Points, of_env_file
 
 if TYPE_CHECKING:
     from upgrader.steps.world import World
+    from upgrader.tools.docker_model import Container
 
 
 EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
@@ -38,7 +39,7 @@ class EnvPlan:
 
     def readers(self, key: str) -> list[str]:
         """The services of the new version that read the key."""
-        return services_reading(self.case.compose, [key], self.case.live.path) if self.case.compose else []
+        return services_reading(self.case, [key])
 
 
 def make_env_plan(world: "World") -> EnvPlan | None:
@@ -65,6 +66,7 @@ def make_env_plan(world: "World") -> EnvPlan | None:
         found=found_in(Points(world.app.home), live),
         profiles=world.app.stack.profiles or None,
         versions=(world.options.origin.get("name", ""), world.target_name),
+        used=used_in(Points(world.app.home), world.containers),
     )
     decisions = tuple(decide(case))
     label = f"{datetime.now(UTC).date().isoformat()} for {world.target_name}"
@@ -147,6 +149,23 @@ def found_in(points: Points, live: Document) -> Mapping[str, str]:
             continue
         found.update({key: value for key, value in values.items() if value and key not in live and key not in found})
     return found
+
+
+def used_in(points: Points, containers: "Iterable[Container]") -> frozenset[str] | None:
+    """Variables that the app has had values for: now, or when a restore point was made.
+
+    None without a container, and where a restore point cannot be read: then nobody knows.
+    """
+    environments = [container.env for container in containers]
+    try:
+        marked = [point.fingerprints for point in points.all()]
+    except UpgraderError:
+        return None
+    return frozenset(_filled(environments).union(*marked)) if environments else None
+
+
+def _filled(environments: Iterable[Mapping[str, str]]) -> set[str]:
+    return {key for environment in environments for key, value in environment.items() if value}
 
 
 def _env_files(points: Points) -> Iterator[bytes]:
