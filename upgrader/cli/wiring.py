@@ -244,18 +244,24 @@ def _resolve(playbook: Playbook, common: Common, redactor: Redactor) -> App:
     stack = app.stack
     if common.project:
         stack = replace(stack, project=common.project)
-    if not stack.files or not playbook.facts.stack.project:
-        stack = _completed(stack, common)
+    if not playbook.facts.stack.project:
+        stack = replace(stack, project=common.project)  # which may be in a Compose file: Compose knows
+    if not stack.files or not stack.project:
+        stack = _completed(stack)
     return replace(app, stack=stack, home=root(os.environ) / stack.project)
 
 
-def _completed(stack: Stack, common: Common) -> Stack:
+def _completed(stack: Stack) -> Stack:
     """What the playbook leaves open is as Compose itself would take it here."""
     from upgrader.tools.stacks import discover
 
-    project = common.project or (stack.project if stack.files else "")
     found = discover(
-        Shell(), stack.directory, project=project, files=stack.present, profiles=stack.profiles, env_file=stack.env_file
+        Shell(),
+        stack.directory,
+        project=stack.project,
+        files=stack.present,
+        profiles=stack.profiles,
+        env_file=stack.env_file,
     )
     return replace(stack, files=stack.files or found.files, project=found.project, profiles=found.profiles)
 
