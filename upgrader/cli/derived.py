@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from upgrader.cli.common import Common
+from upgrader.env.examples import find_example
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.playbook.derive import ComposeFacts, derive
 from upgrader.tools import stacks
@@ -10,8 +11,6 @@ from upgrader.tools.compose import Compose
 from upgrader.tools.docker import Docker
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
-
-EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template")
 
 
 def derive_here(shell: Shell, directory: Path, common: Common) -> str:
@@ -30,7 +29,7 @@ def derive_here(shell: Shell, directory: Path, common: Common) -> str:
         files=stack.files,
         profiles=stack.profiles,
         env_file=stack.env_file,
-        example=next((name for name in EXAMPLES if (directory / name).is_file()), None),
+        example=find_example(stack.env_file, lambda path: (directory / path).is_file()),
         databases={name: image for name, (image, _) in model.databases().items()},
         one_shots=tuple(shots),
         health_services=tuple(name for name, service in model.services.items() if service.healthcheck),

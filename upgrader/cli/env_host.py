@@ -19,13 +19,14 @@ from upgrader.env.checks.scene import quoted
 from upgrader.env.compose_text import read_references
 from upgrader.env.decide import decide
 from upgrader.env.document import Document, EnvSyntaxError
+from upgrader.env.examples import EXAMPLES, find_example
 from upgrader.env.facts import keys
 from upgrader.env.finding import in_order
 from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError, UsageError
 from upgrader.model.app import Stack
 from upgrader.model.secret import secrets_in
-from upgrader.steps.env_plan import EXAMPLES, found_in, used_in
+from upgrader.steps.env_plan import found_in, used_in
 from upgrader.steps.points import Points
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
@@ -212,12 +213,8 @@ def _references(host: Host) -> References:
 
 def _example_path(host: Host) -> str | None:
     """The example, seen from the app's directory: the playbook's, else one beside the env file or at the top."""
-    if host.stack.example:
-        return host.stack.example
-    beside = os.path.dirname(host.stack.env_file)
-    names = [os.path.join(beside, name) for name in EXAMPLES] + list(EXAMPLES)
-    names += [f"{host.stack.env_file}.example", f"{host.stack.env_file}.sample", "example.env", "sample.env"]
-    return next((name for name in dict.fromkeys(names) if (host.stack.directory / name).is_file()), None)
+    stack = host.stack
+    return stack.example or find_example(stack.env_file, lambda path: (stack.directory / path).is_file())
 
 
 def _at(host: Host, commit: str, path: str | None) -> bytes | None:

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from upgrader.tools.docker_model import Container
 
 
-EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", ".env.template", ".env.production.example")
-"""Names that a shipped example goes by, the likelier first."""
-
-
 @dataclass(frozen=True)
 class EnvPlan:
     """What becomes of the env file, and why."""

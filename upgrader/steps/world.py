@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from upgrader.env.examples import EXAMPLES, find_example
 from upgrader.env.references import References
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
-from upgrader.steps.env_plan import EXAMPLES, EnvPlan, make_env_plan
+from upgrader.steps.env_plan import EnvPlan, make_env_plan
 from upgrader.steps.pending import Migrations, judge
 from upgrader.tools.compose import Compose
 from upgrader.tools.compose_model import Model
@@ -235,10 +236,9 @@ class World:
         """The shipped env example at the target, as git names it."""
         if self.app.stack.example:
             return self.tracked(self.app.stack.example)
-        beside = Path(self.app.stack.env_file).parent
-        tracked = set(self.git.list_files(self.target))
-        candidates = [self.tracked(str(beside / name)) for name in EXAMPLES] + list(EXAMPLES)
-        return next((path for path in candidates if path in tracked), None)
+        shipped = set(self.git.list_files(self.target))
+        found = find_example(self.app.stack.env_file, lambda path: self.tracked(path) in shipped)
+        return self.tracked(found) if found else next((name for name in EXAMPLES if name in shipped), None)
 
     @cached_property
     def env_plan(self) -> EnvPlan | None:
