@@ -5,9 +5,10 @@
 the time that upgrader spends by itself; theirs is the whole. `rollback`: back to the old version and its data, 1 GB of it,
 after an upgrade that stopped the writers; theirs is the documented way: restore the backup, check out, `up -d --build`.
 `rollback-dump`: the same after an upgrade that let the old version serve, as a client sees it. `startup-version`, `startup-status`: medians;
-theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 1 GB; theirs is the same with 20 MB.
+theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 5 GB; theirs is the same with 150 MB.
 `backup-17`, `backup-15`: a database of 1.5 GB and more dumped, read back and synced; theirs is `pg_dump | gzip`. `restore`: it brought
-back; theirs is drop, create, `gunzip | psql`.
+back; theirs is drop, create, `gunzip | psql`. `proof`: a dump restored into a throw-away server and compared; `copy`: the database
+copied inside its server; `way-back`: that copy put in its place; theirs is the same documented restore.
 `env-check`: a check of 60 keys from start to end; theirs is `python -c pass`. `env-check-10000`: the same of 10 000 keys.
 
 Each says below the table what its figures contain. A Docker engine is needed for all but start-up and env-check.
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import backup, downtime, envfiles, memory, overhead, rollback, startup
+from tests.bench import backup, copies, downtime, envfiles, memory, overhead, rollback, startup
 from tests.bench.measurement import Measurement, table, write
 from upgrader.errors import UpgraderError
 
@@ -35,6 +36,9 @@ MEASURES: Mapping[str, Callable[[], Measurement]] = {
     "backup-17": backup.measure_newest,
     "backup-15": backup.measure_older,
     "restore": backup.measure_restore,
+    "proof": copies.measure_proof,
+    "copy": copies.measure_copy,
+    "way-back": copies.measure_way_back,
 }
 REPORT = Path(__file__).parents[2] / "build" / "bench.json"
 

@@ -53,8 +53,10 @@ VACUUM ANALYZE;
 CHECKPOINT;
 """
 _ENVIRONMENT = ("-e", "POSTGRES_USER=app", "-e", "POSTGRES_PASSWORD=app")
-_BACKUP = "docker exec {container} pg_dump -U app app | gzip > {file}"
-_RESTORE = """
+_LABELS = {"service": "db", "container-number": "1", "oneoff": "False"}
+"""What makes a container one of Compose's, beside the project's name, which is the container's."""
+BACKUP = "docker exec {container} pg_dump -U app app | gzip > {file}"
+RESTORE = """
 docker exec {container} dropdb -U app --maintenance-db postgres app
 docker exec {container} createdb -U app --maintenance-db postgres app
 gunzip --stdout {file} | docker exec -i {container} psql -q -1 -U app -v ON_ERROR_STOP=1 app > /dev/null
@@ -70,11 +72,11 @@ def measure_older() -> Measurement:
 
 
 def _backup(major: int, times: float) -> Measurement:
-    with _filled(major) as stage:
+    with filled(major) as stage:
         ours, theirs = [], []
         for _ in range(TIMES):
-            theirs.append(_timed(stage.by_hand(_BACKUP)))
-            ours.append(_timed(stage.dump))
+            theirs.append(timed(stage.by_hand(BACKUP)))
+            ours.append(timed(stage.dump))
         dump = stage.dump()
         packed = stage.file.stat().st_size
     mine, documented = statistics.median(ours), statistics.median(theirs)
@@ -94,14 +96,14 @@ def _backup(major: int, times: float) -> Measurement:
 
 
 def measure_restore() -> Measurement:
-    with _filled(NEWEST) as stage:
+    with filled(NEWEST) as stage:
         dump = stage.dump()
-        stage.by_hand(_BACKUP)()
+        stage.by_hand(BACKUP)()
         ours, theirs = [], []
         for _ in range(TIMES):
-            ours.append(_timed(lambda: stage.restore(dump)))
+            ours.append(timed(lambda: stage.restore(dump)))
             stage.settle()
-            theirs.append(_timed(stage.by_hand(_RESTORE)))
+            theirs.append(timed(stage.by_hand(RESTORE)))
             stage.settle()
     mine, documented = statistics.median(ours), statistics.median(theirs)
     return Measurement(
@@ -120,7 +122,7 @@ def measure_restore() -> Measurement:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Filled:
     server: Server
     directory: Path
     size: int
@@ -138,28 +140,29 @@ class _Stage:
         staged = name_for("app", self.server.run, "restored")
         check(dump.path, dump.members)  # as every way back does
         self.server.restore(dump.path, staged, like="app", pace=EQUAL)
-        self.server.swap("app", staged, self._aside)
+        self.server.swap("app", staged, self.aside)
 
     def settle(self) -> None:
         """Nothing of one way back is left to be written during the next."""
-        self.server.drop(self._aside)
+        self.server.drop(self.aside)
         self.server.execute("CHECKPOINT;")
 
     @property
-    def _aside(self) -> str:
+    def aside(self) -> str:
         return name_for("app", self.server.run, "aside")
 
     def by_hand(self, script: str) -> Callable[[], object]:
         text = script.format(container=self.server.container, file=self.file)
-        return lambda: _run("bash", "-euo", "pipefail", "-c", text)
+        return lambda: run("bash", "-euo", "pipefail", "-c", text)
 
 
 @contextmanager
-def _filled(major: int) -> Iterator[_Stage]:
+def filled(major: int) -> Iterator[Filled]:
     """A server of that major version with a database of at least `LEAST` bytes."""
     name = f"upgrader-bench-{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="upgrader-bench-") as directory:
-        _run("docker", "run", "-d", "--name", name, "--shm-size", "512m", *_ENVIRONMENT, f"postgres:{major}")
+        labels = [f"--label=com.docker.compose.{key}={value}" for key, value in ({"project": name} | _LABELS).items()]
+        run("docker", "run", "-d", "--name", name, "--shm-size", "512m", *labels, *_ENVIRONMENT, f"postgres:{major}")
         try:
             server = Server(Shell(), name, "app", f"bench-{name[-6:]}")
             server.require(60)
@@ -167,18 +170,18 @@ def _filled(major: int) -> Iterator[_Stage]:
             size = server.size("app")
             if size < LEAST:
                 raise StepError(f"the database has only {size} bytes")
-            yield _Stage(server, Path(directory), size)
+            yield Filled(server, Path(directory), size)
         finally:
-            _run("docker", "rm", "-fv", name)
+            run("docker", "rm", "-fv", name)
 
 
-def _timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
     started = time.monotonic()
     work()
     return time.monotonic() - started
 
 
-def _run(*argv: str) -> None:
+def run(*argv: str) -> None:
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         raise StepError(f"{argv[0]} failed with exit status {done.returncode}", lines=done.stderr.splitlines()[-25:])

@@ -14,8 +14,8 @@ from upgrader import __version__
 from upgrader.engine.journal import Journal
 from upgrader.engine.state import State
 from upgrader.model import events as e
-from upgrader.model.manifest import RestorePoint, SavedDatabase, SavedFile
-from upgrader.steps.points import Points
+from upgrader.model.manifest import RestorePoint, SavedDatabase
+from upgrader.steps.points import Points, save
 
 TIMES = 31
 STEPS, RUNS = 18, 5
@@ -88,8 +88,7 @@ def _keep_journal(journal: Journal, run: str, number: int) -> None:
 
 
 def _keep_point(points: Points, run: str, number: int) -> None:
-    points.begin(run)
-    dump = SavedFile("databases/db.dump", "0" * 64, 123_456_789)
+    dump = save(points.begin(run), "databases/db.dump", b"PGDMP")
     database = SavedDatabase("db", "db", "shop", "shop", "17.2", "dump", (dump,), rows={"public.orders": 70_000})
     point = RestorePoint(
         run, run, "shop", "/srv/shop", f"2026-01-0{number + 1}T09:00:00Z", __version__, "0" * 40, "main", f"v1.{number}.0",

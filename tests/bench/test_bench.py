@@ -60,6 +60,9 @@ def test_every_promise_has_a_measure() -> None:
         "backup-17",
         "backup-15",
         "restore",
+        "proof",
+        "copy",
+        "way-back",
     }
 
 
