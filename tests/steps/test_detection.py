@@ -11,78 +11,20 @@ from random import Random
 import pytest
 
 from tests.fixtures.harm import TO_ANY, TO_MANIFESTS, Ward, Way, missed, ways
+from tests.fixtures.points import FIRST, SECOND, two_points
 from upgrader.errors import RefusedError
-from upgrader.model.manifest import Pin, Proved, RestorePoint, SavedDatabase, SavedFile
+from upgrader.model.manifest import SavedDatabase, SavedFile
 from upgrader.steps.points import MANIFEST, Points, save
-
-FIRST, SECOND = "20261120T093000-1a2b", "20261121T093000-3c4d"
 
 
 @pytest.fixture
 def points(tmp_path: Path) -> Points:
-    """Two restore points in the shape of real ones: databases of two majors, one streamed into one file."""
-    made = Points(tmp_path / "home")
-    made.directory.mkdir(parents=True)
-    for point_id in (FIRST, SECOND):
-        make(made, point_id, Random(point_id))
-    return made
+    return two_points(tmp_path / "home")
 
 
 @pytest.fixture
 def ward(points: Points, tmp_path: Path) -> Ward:
     return Ward.of(points, tmp_path / "pristine")
-
-
-def make(points: Points, point_id: str, random: Random) -> RestorePoint:
-    root = points.begin(point_id)
-
-    def some(name: str, most: int = 3000, origin: str = "") -> SavedFile:
-        return save(root, name, random.randbytes(random.randrange(1, most)), origin=origin)
-
-    def database(name: str, version: str, *members: str) -> SavedDatabase:
-        archive = f"databases/{name}.dump"
-        files = [some(f"{archive}/{member}") for member in members] or [some(archive)]
-        beside = [some(f"databases/{name}.globals.sql", 200), some(f"databases/{name}.json", 200)]
-        return SavedDatabase(
-            name,
-            f"{name}-db",
-            name,
-            "app",
-            version,
-            "dump",
-            (*files, *beside),
-            archive,
-            rows={"public.notes": random.randrange(99), "public.naïve": 0},
-            seconds=0.125,
-            proved=Proved("read", "2026-11-20T09:30:00.000Z"),
-        )
-
-    point = RestorePoint(
-        id=point_id,
-        run=point_id,
-        project="app",
-        directory="/srv/app",
-        created_at="2026-11-20T09:30:00.000Z",
-        tool="0.1.0",
-        commit="c0ffee",
-        branch=None,
-        version="v1.0.0",
-        databases=(
-            database("app", "17.1", "toc.dat", "3301.dat.zst", "3302.dat.zst", "blobs_16400.toc"),
-            database("idp", "15.18", "toc.dat", "3301.dat", "3302.dat.zst"),
-            database("far", "17.1"),
-        ),
-        files=(some("files/.env", origin=".env"), some("files/compose.override.yaml", origin="compose.override.yaml")),
-        patch=some("local.patch"),
-        model=some("model.json"),
-        pins=(Pin("web", "sha256:1", "app-web", "upgrader-pin/app-web:1", ("app@sha256:2",)),),
-        env_file=".env",
-        running=("db", "web"),
-        apart=1e-05,
-        label="vor dem Umzug: größer",
-    )
-    points.complete(point)
-    return point
 
 
 def test_nothing_is_found_where_nothing_happened(ward: Ward) -> None:

@@ -16,9 +16,9 @@ from upgrader.steps.points import Points
 def status_text(common: Common) -> str:
     """The screen, or JSON where that was asked for; raises RefusedError when there are no records."""
     state, where = state_of(common)
-    points = list(Points(state.home).all())
+    points, damaged = Points(state.home).readable()
     if common.output == "json":
-        return _json(state, where, list(state.all()), points)
+        return _json(state, where, list(state.all()), points, damaged)
     runs = _latest(state)
     from upgrader.ui.tables import status_screen
 
@@ -28,6 +28,7 @@ def status_text(common: Common) -> str:
         version=version(runs),
         runs=runs,
         restore_points=[point for point in points if any(db.method == "dump" for db in point.databases)],
+        damaged=damaged,
         holder=_holder(state),
     )
 
@@ -68,7 +69,7 @@ def _latest(state: State) -> list[Run]:
     return runs
 
 
-def _json(state: State, where: str, runs: Sequence[Run], points: Sequence[RestorePoint]) -> str:
+def _json(state: State, where: str, runs: Sequence[Run], points: Sequence[RestorePoint], damaged: Sequence[str]) -> str:
     import json
 
     last = runs[-1] if runs else None
@@ -80,6 +81,7 @@ def _json(state: State, where: str, runs: Sequence[Run], points: Sequence[Restor
         "unfinished": [run.id for run in runs if run.unfinished],
         "holder": _holder(state),
         "restore_points": [{"id": p.id, "version": p.version, "created_at": p.created_at} for p in points],
+        "damaged": damaged,
     }
     return json.dumps(answer, indent=1)
 

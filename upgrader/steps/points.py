@@ -139,9 +139,19 @@ class Points:
         return sorted(headless.union(self.ids()))
 
     def all(self) -> Iterator[RestorePoint]:
-        """Every restore point that can be read, oldest first."""
-        for point_id in self.ids():
+        """Every restore point, oldest first; raises RefusedError at the first whose manifest cannot be believed."""
+        for point_id in self.names():
             yield self.load(point_id)
+
+    def readable(self) -> tuple[list[RestorePoint], list[str]]:
+        """Those whose manifests can be believed, and the ids of the others, oldest first."""
+        found, others = [], []
+        for point_id in self.names():
+            try:
+                found.append(self.load(point_id))
+            except RefusedError:
+                others.append(point_id)
+        return found, others
 
     def verify(self, point: RestorePoint) -> None:
         """Read every byte and compare with the manifest; raises RefusedError naming the first file that differs."""

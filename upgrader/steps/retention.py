@@ -1,11 +1,10 @@
 """Retention: which restore points may go, and which must stay whatever anybody asks for."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from upgrader.errors import RefusedError, UpgraderError
+from upgrader.errors import UpgraderError
 from upgrader.model.app import Retention
 from upgrader.model.duration import between, duration, plural, size
 from upgrader.model.events import Facts
@@ -31,10 +30,7 @@ class Shelf:
     @staticmethod
     def of(points: Points, runs: Sequence[Run]) -> "Shelf":
         """As things stand; damaged ones are left out, so nothing but their name can make them go."""
-        found = []
-        for point_id in points.ids():
-            with suppress(RefusedError):
-                found.append(points.load(point_id))
+        found, _ = points.readable()
         pinned = {point.id for point in found if points.pinned(point.id)}
         return Shelf(found, {point.id: points.size(point.id) for point in found}, must_stay(found, runs, pinned))
 
@@ -103,7 +99,7 @@ def remove(points: Points, docker: Docker, point: RestorePoint) -> None:
 
 def stray_pins(points: Points, docker: Docker, runs: Sequence[Run]) -> list[str]:
     """Pins that runs of this app left which are over, and whose restore point was never whole, or is gone."""
-    over = {run.id for run in runs if not run.unfinished}.difference(points.ids())
+    over = {run.id for run in runs if not run.unfinished}.difference(points.names())
     tags = {docker.pin_name("", "", run_id).rpartition(":")[2] for run_id in over}
     return [pin for pin in docker.pins() if pin.rpartition(":")[2] in tags]
 

@@ -31,11 +31,13 @@ def status_screen(
     version: str,
     runs: Sequence[Run] = (),
     restore_points: Sequence[RestorePoint] = (),
+    damaged: Sequence[str] = (),
     holder: str = "",
 ) -> str:
     """The app at a glance: its version, its last run, what is unfinished, who works on it, the ways back.
 
     `runs` and `restore_points` come oldest first; `holder` is the lock's text for people, empty when it is free.
+    `damaged` are the ids of restore points that cannot be read.
     """
     lines = [f"{project} {version}".rstrip(), f"  in {directory}", ""]
     rows: list[Row] = []
@@ -58,6 +60,7 @@ def status_screen(
         )
     if not restore_points:
         rows.append(("Ways back", "none yet"))
+    rows += [("Damaged", f"{clean(each)}: upgrader backups verify {clean(each)}") for each in damaged]
     return "\n".join([*lines, columns(rows)])
 
 
