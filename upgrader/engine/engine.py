@@ -16,6 +16,7 @@ from upgrader.model.secret import Redactor
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.tools.conversation import CancelledError
+from upgrader.tools.files import look_for_room
 
 Sink = Callable[[e.Event], None]
 Bind = Callable[[StepModel], StepModel]
@@ -189,7 +190,7 @@ class Engine:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
             raise error
         where = error.filename or self.home
-        return StepError(f"{where} cannot be written: {error.strerror}", f"make room: df -h {where}")
+        return StepError(f"{where} cannot be written: {error.strerror}", f"make room: {look_for_room(Path(where))}")
 
     def _fail(self, step: StepModel, phase: str, error: UpgraderError, *, refused: bool) -> None:
         log = self.directory / "logs" / f"{step.id}.log"

@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from upgrader.errors import RefusedError, UpgraderError
+from upgrader.errors import RefusedError
 from upgrader.model.manifest import RestorePoint, SavedFile
 from upgrader.steps.export_readme import readme
 from upgrader.steps.points import Points, every_file
 from upgrader.steps.world import SCRATCH
-from upgrader.tools.files import sync_directory
+from upgrader.tools.files import look_for_room, sync_directory
 from upgrader.tools.shell import Command, Shell
 
 
@@ -38,9 +38,10 @@ def export(points: Points, point: RestorePoint, file: Path, shell: Shell, *, rec
             _tar(points, point, part)
             return
         # no plain text where the encrypted file goes: that may be another machine's disk
-        with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=points.home) as scratch:
-            plain = Path(scratch) / "plain.tar"
-            _tar(points, point, plain)
+        with _scratch(points.home) as scratch:
+            plain = scratch / "plain.tar"
+            with _telling(plain):
+                _tar(points, point, plain)
             shell.run(Command(("age", "-r", recipient, "-o", str(part), str(plain)), changes=True, label="age"))
             part.chmod(0o600)
 
@@ -58,18 +59,33 @@ def _try_age(shell: Shell, recipient: str) -> None:
 def _writing(file: Path) -> Iterator[Path]:
     """A name to write under; it becomes `file` at the end, or is gone."""
     part = file.with_name(f"{file.name}.part")
-    try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.rename(file)
+    with _telling(file):
+        try:
+            yield part
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.rename(file)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         sync_directory(file.absolute().parent)
+
+
+@contextmanager
+def _telling(file: Path) -> Iterator[None]:
+    """Within it, a file that cannot be written raises RefusedError."""
+    try:
+        yield
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise RefusedError(f"{file} cannot be written: {error.strerror or error}", f"df -h {file.parent}") from error
-    except UpgraderError:
-        part.unlink(missing_ok=True)
-        raise
+        hint = look_for_room(file.absolute().parent)
+        raise RefusedError(f"{file} cannot be written: {error.strerror or error}", hint) from error
+
+
+@contextmanager
+def _scratch(home: Path) -> Iterator[Path]:
+    """A directory of this process, which is gone afterwards; should it be killed, the next one clears it."""
+    with _telling(home), tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=home) as directory:
+        yield Path(directory)
 
 
 def _tar(points: Points, point: RestorePoint, into: Path) -> None:
@@ -98,12 +114,15 @@ def _member(name: str, size: int, made: float) -> tarfile.TarInfo:
 class _Hashing(io.RawIOBase):
     """A file that is hashed while it is read."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], damaged: RefusedError) -> None:
         super().__init__()
-        self.file, self.digest = file, hashlib.sha256()
+        self.file, self.digest, self.damaged = file, hashlib.sha256(), damaged
 
     def read(self, size: int = -1) -> bytes:
-        data = self.file.read(size)
+        try:
+            data = self.file.read(size)
+        except OSError as error:  # it is not the tar that is at fault
+            raise self.damaged from error
         self.digest.update(data)
         return data
 
@@ -115,7 +134,7 @@ def _checked(path: Path, saved: SavedFile) -> Iterator[IO[bytes]]:
     if not path.is_file() or path.stat().st_size != saved.size:
         raise damaged
     with path.open("rb") as file:
-        source = _Hashing(file)
+        source = _Hashing(file, damaged)
         yield source  # type: ignore[misc]
         if source.digest.hexdigest() != saved.sha256:
             raise damaged

@@ -1,6 +1,7 @@
 """The README of an exported restore point: the commands that bring it back without upgrader."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from shlex import quote
 
 from upgrader.model.manifest import RestorePoint, SavedDatabase
@@ -23,33 +24,54 @@ def _lines(point: RestorePoint) -> Iterator[str]:
     yield "## 1. Is it whole?"
     yield ""
     yield from _block("sha256sum --quiet --check SHA256SUMS")
-    for database in point.databases:
-        yield from _database(database)
+    servers = [list(group) for _, group in groupby(sorted(point.databases, key=_service), _service)]
+    if len(servers) > 1:
+        names = ", ".join(f"`{databases[0].service}`" for databases in servers)
+        yield f"The app has {len(servers)} servers of Postgres: {names}. Take one for each here too: their roles and"
+        yield "databases may have the same names. Identity providers come first, the app last."
+        yield ""
+    for databases in servers:
+        yield from _server(databases)
     yield from _files(point)
     yield from _images(point)
 
 
-def _database(database: SavedDatabase) -> Iterator[str]:
-    major = database.server_version.split(".")[0]
-    yield f"## Database {database.name}"
+def _service(database: SavedDatabase) -> str:
+    return database.service
+
+
+def _server(databases: Sequence[SavedDatabase]) -> Iterator[str]:
+    names, version = ", ".join(database.name for database in databases), databases[0].server_version
+    major = version.split(".")[0]
+    packed = any(file.path.endswith(".zst") for database in databases for file in database.files)
+    yield f"## Database {names}, of the service {databases[0].service}"
     yield ""
-    yield f"From Postgres {database.server_version}. Needs psql, pg_restore and a server of Postgres {major} or newer;"
+    yield f"From Postgres {version}. Needs psql, pg_restore{', zstd' * packed}, a server of Postgres {major} or newer;"
     yield f"with Docker: `docker run -d -e POSTGRES_PASSWORD=… postgres:{major}`, and the rest inside of its container."
     yield "`PGUSER` is a superuser there. psql may say that a role exists already; pg_restore must say nothing."
     yield "Passwords of roles are not in here: the env file in `files/` has the app's."
+    if packed:
+        yield ""
+        yield "What ends in `.zst` is expanded first: a pg_restore before 16, or one without zstd, does not read it."
+        yield "The plain files take the place of the compressed ones, so SHA256SUMS fits no more afterwards."
     yield ""
-    yield from _block("export PGUSER=${PGUSER:-postgres}", *_commands(database))
+    yield from _block("export PGUSER=${PGUSER:-postgres}", *_commands(databases))
     yield "Where the server lacks the locale of the old one, make the database by hand (`createdb -T template0 NAME`),"
-    yield "and restore into it: the last but one command with `-d NAME` in place of `--create -d template1`."
+    yield "and restore into it: its pg_restore with `-d NAME` in place of `--create -d template1`."
     yield ""
 
 
-def _commands(database: SavedDatabase) -> Iterator[str]:
+def _commands(databases: Sequence[SavedDatabase]) -> Iterator[str]:
+    # each has the roles of the whole server
+    roles = [file.path for database in databases for file in database.files if file.path.endswith(".globals.sql")]
+    yield from (f"psql -X -q -d template1 -f {quote(path)}" for path in roles[:1])
+    for database in databases:
+        yield from _restoring(database)
+
+
+def _restoring(database: SavedDatabase) -> Iterator[str]:
     archive = f"databases/{database.id}.dump"
     name, target = database.name, "--create -d template1"
-    for file in database.files:
-        if file.path.endswith(".globals.sql"):
-            yield f"psql -X -q -d template1 -f {quote(file.path)}"
     if any(file.path.endswith(".zst") for file in database.files):
         yield f"find {quote(archive)} -name '*.zst' -exec zstd -q -d --rm {{}} +"
     if name in _EVERY_SERVER:

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+_FEW = 16
+"""Inodes that were given back since a program failed for want of them."""
+
 
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable: a file that was made or renamed there is there after a power loss."""
@@ -11,3 +14,16 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def no_inodes(directory: Path) -> bool:
+    """Whether its file system has room for no more files, however small."""
+    found = os.statvfs(directory)
+    return bool(found.f_files) and found.f_favail <= _FEW
+
+
+def look_for_room(path: Path) -> str:
+    """The command that shows what a file system which takes no more is short of: inodes, or bytes."""
+    while not path.is_dir() and path != path.parent:
+        path = path.parent
+    return f"df -i {path}" if no_inodes(path) else f"df -h {path}"

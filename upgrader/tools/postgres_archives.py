@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
+from upgrader.tools.files import no_inodes
 
 TOC = "toc.dat"
 """The member of a directory archive that names the others."""
-_FEW = 16
-"""Inodes that were given back since it failed."""
 _HINT = "Use another restore point: upgrader history"
 
 
@@ -76,8 +75,7 @@ def sync(path: Path) -> None:
 
 def full(directory: Path, needed: int) -> StepError:
     """What to say when the file system of `directory` takes no more; `needed` in bytes is a generous guess."""
-    found = os.statvfs(directory)
-    if found.f_files and found.f_favail <= _FEW:
+    if no_inodes(directory):
         return StepError(f"The disk of {directory} has no inodes left", f"Remove small files there: df -i {directory}")
     return StepError(f"The disk of {directory} is full", f"Free up to {needed:,} bytes there")
 
