@@ -57,10 +57,14 @@ def foreign_keys(ctx: Context, known: Mapping[str, str]) -> Refused | None:
         return None  # the env file goes back as well
     values = Document.parse(ctx.world.env_bytes, ctx.app.stack.env_file).values()
     wrong = [key for key, mark in known.items() if key in values and not matches(mark, values[key])]
-    if not wrong:
+    # a rollback appends what is missing
+    gone = [key for key in known if key not in values] if ctx.run.kind == "restore" else []
+    if not wrong and not gone:
         return None
     old = next(points.path(point.id) / file.path for file in point.files if file.origin == point.env_file)
+    file = ctx.app.stack.env_file
+    what = f"{wrong[0]} in {file} is not the one" if wrong else f"{gone[0]} is missing in {file}: it is the one"
     return Refused(
-        f"{wrong[0]} in {ctx.app.stack.env_file} is not the one that the data of {point.version} was written under",
+        f"{what} that the data of {point.version} was written under",
         f"put the old value back, then run again; it is in {old}",
     )
