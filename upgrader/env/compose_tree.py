@@ -111,7 +111,9 @@ class _Reader:
     def __init__(self, text: str, path: str) -> None:
         self._text = text
         self._path = path
-        self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|[\n\r\x85\u2028\u2029]", text))]
+        breaks = re.finditer(r"\r\n|[\n\r\x85\u2028\u2029]", text)
+        # what ends with a text that has no last line break may end in the line after it
+        self._starts = [0, *(found.end() for found in breaks), len(text)]
         self._left = _MOST_SCALARS
 
     def tree(self, node: "Node") -> Tree:

@@ -1,6 +1,6 @@
 """Whatever a release ships, the gate answers, and no answer holds a secret."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from upgrader.env.formats import NAMES, render
@@ -41,6 +41,7 @@ RELEASES = st.builds(
 )
 
 
+@example(None, Release("v1", Source("a.env", b""), (Source("c.yaml", b"?"),), None), None)
 @given(old=st.none() | RELEASES, new=RELEASES, notes=st.none() | st.text(max_size=40))
 def test_it_answers_and_keeps_secrets(old: Release | None, new: Release, notes: str | None) -> None:
     findings, decisions = check_release(old, new, notes)
