@@ -1,5 +1,6 @@
 """The way back: to any version that was left, with its data, and back again (R6)."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,10 @@ def test_rollback_builds_what_was_pruned(app: Installation) -> None:
     app.write(1)
     prune(operator)
     asked = operator("rollback", "--output", "plain", code=4)
-    assert "build" in asked.err
+    told = " ".join(asked.err.split())
+    for service in OURS:
+        assert re.search(rf"{service} sha256:\w+ → {app.project}-{service} build", told)
+    assert "worker (another image)" in told
     operator.rollback()
     assert (app.version(), app.schema(), app.notes(), app.health()) == ("1.0.0", 2, first, True)
     back = operator.last("rollback")

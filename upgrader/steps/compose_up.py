@@ -77,7 +77,7 @@ def _commits(ctx: Context) -> tuple[str, str]:
 
 def _going_back(ctx: Context) -> dict[str, str]:
     way = Way(ctx)
-    images = {service: image for service, image in to_run(ctx.world.docker, way.point).items() if image}
+    images = _images(ctx, way)
     old, new = (
         (way.own_point.commit, way.point.commit) if not ctx.planning else (ctx.world.git.head(), way.point.commit)
     )
@@ -92,6 +92,13 @@ def _going_back(ctx: Context) -> dict[str, str]:
         now = ctx.world.model_if_any if ctx.planning else saved_model(ctx, way.own_point)
         found = to_swap(ctx, now or way.model, way.model, files, images)
     return {name: why for name, why in found.items() if name in way.point.started}
+
+
+def _images(ctx: Context, way: Way) -> dict[str, str]:
+    """Service → the id of the image that it is to run again; in a plan also one that is yet to be made again."""
+    found = to_run(ctx.world.docker, way.point)
+    ids = {pin.service: found[pin.service] or (pin.image_id if ctx.planning else "") for pin in way.point.pins}
+    return {service: image for service, image in ids.items() if image}
 
 
 def _stop_strangers(ctx: Context) -> None:

@@ -94,7 +94,8 @@ class ImagesRestore(StepModel):
         if not wrong:
             return Satisfied("their names are right")
         lost = [pin.service for pin in point.pins if wanted[pin.service] is None]
-        how = f"; {', '.join(lost)} pruned since, to be built again" if lost else ""
+        # in a plan, the step that makes them again is still to come, and says so
+        how = f"; {', '.join(lost)} pruned since, to be built again" if lost and not ctx.planning else ""
         return Needed(f"{', '.join(wrong)}{how}", {"images": now})
 
     def apply(self, ctx: Context) -> Facts:

@@ -283,19 +283,19 @@ _WORDS = {
 
 
 def _pinned(ctx: Context) -> list[ImageChange]:
-    docker, point = ctx.world.docker, Way(ctx).point
-    wanted, ids = to_run(docker, point), docker.image_ids(pin.image for pin in point.pins)
-    now = {pin.service: ids[pin.image] or "" for pin in point.pins}
-    return [
-        ImageChange(
-            pin.service,
-            now[pin.service][:19],
-            (wanted[pin.service] or pin.image_id)[:19],
-            "pinned" if wanted[pin.service] else "build",
-        )
-        for pin in point.pins
-        if now[pin.service] != (wanted[pin.service] or pin.image_id)
-    ]
+    way, docker = Way(ctx), ctx.world.docker
+    wanted, ids = to_run(docker, way.point), docker.image_ids(pin.image for pin in way.point.pins)
+    makes = {way.model.image_of(name) for name in built(way.model)}
+    changes = []
+    for pin in way.point.pins:
+        now, again = ids[pin.image], wanted[pin.service]
+        if again is None:
+            # what is made again gets an id of its own, so only its name is known
+            how = "build" if pin.image in makes else "pull"
+            changes.append(ImageChange(pin.service, (now or "")[:19], pin.image, how))
+        elif now != again:
+            changes.append(ImageChange(pin.service, (now or "")[:19], again[:19], "pinned"))
+    return changes
 
 
 __all__ = ["DiskNeed", "fingerprint", "nothing_to_do", "rollback_plan", "upgrade_plan"]
