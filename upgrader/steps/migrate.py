@@ -10,9 +10,15 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 
+TAIL = 200
+"""How many of the last lines are searched for what went wrong: stack traces and dumped objects follow it."""
+
 _TROUBLE = re.compile(
-    r"error|fail|violat|duplicate|exception|does not exist|already exists|denied|refused", re.IGNORECASE
+    r"(\b|(?<=[a-z]))(error|exception)\b|fail|violat|duplicate|does not exist|already exists|denied|refused",
+    re.IGNORECASE,
 )
+_ASIDE = re.compile(r"^\w+: .*,$|, skipping\b")
+"""A field of an object that is dumped, and what Postgres takes note of."""
 
 
 def container_name(ctx: Context) -> str:
@@ -21,7 +27,9 @@ def container_name(ctx: Context) -> str:
 
 def telling(lines: Sequence[str]) -> str:
     """The line of a failed migration's output that tells most: the first that speaks of an error, else the last."""
-    return next((line.strip() for line in lines if _TROUBLE.search(line)), lines[-1].strip())
+    stripped = [line.strip() for line in lines]
+    spoken = [line for line in stripped if not _ASIDE.search(line)]
+    return next((line for line in [*spoken, *stripped] if _TROUBLE.search(line)), stripped[-1])
 
 
 class Migrate(StepModel):
@@ -73,9 +81,9 @@ class Migrate(StepModel):
                 "raise migrations.timeout in the playbook",
             )
         if code != 0:
-            lines = docker.log_tail(name)
+            lines = docker.log_tail(name, TAIL)
             said = f": {telling(lines)}" if lines else ""
-            raise StepError(f"{service} exited with status {code}{said}", "upgrader history show", lines=lines)
+            raise StepError(f"{service} exited with status {code}{said}", "upgrader history show", lines=lines[-20:])
         return self._facts(ctx, name)
 
     def _facts(self, ctx: Context, name: str) -> Facts:
