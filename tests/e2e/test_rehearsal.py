@@ -56,7 +56,9 @@ def test_a_migration_that_would_fail_is_refused_and_no_client_notices(app: Insta
     assert "migrate exited with status 1 in its rehearsal, on a copy of the data" in told
     assert "duplicate key value violates unique constraint" in told
     assert "v1.0.0 is serving" in told
-    assert "--no-rehearsal" in told
+    assert "upgrader upgrade --to v1.2.0 --no-rehearsal" in told
+    assert (named := re.search(r"less (\S+)/\* · ", told))
+    assert list(Path(named[1]).iterdir()), "the command that is named shows something"
     assert not run.touched("migrate")
     assert not run.touched("writers.stop")
     now = operator.world()

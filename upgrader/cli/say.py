@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -98,7 +99,7 @@ def _healed(desk: Desk, run: Run, back: Run) -> str:
         f"{title} failed in {step}: {why}" if step else f"{title}: {why}",
         f"{old} is serving again, healthy: {services}" if run.touched("compose.up") else f"{old} is serving",
         _data(run, back),
-        f"less {logs} · upgrader history show {run.id}",
+        f"less {shlex.quote(str(logs))}/* · upgrader history show {run.id}",
         width=width(),
         color=colorful(sys.stderr, os.environ),
     )

@@ -1,5 +1,6 @@
 """The rehearsal: the new version's migrations run on a copy of the data, before anything of the app is touched."""
 
+import shlex
 import time
 from collections.abc import Mapping
 from itertools import chain
@@ -12,14 +13,12 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps import copies
 from upgrader.steps.base import Context, StepModel
-from upgrader.steps.migrate import telling
+from upgrader.steps.migrate import TAIL, telling
 from upgrader.steps.points import Points
 from upgrader.tools.compose_clone import Clone, NoCloneError, companions, obstacle
 from upgrader.tools.compose_model import Model
 from upgrader.tools.postgres_shape import Shape
 from upgrader.tools.postgres_throwaway import Throwaway, ailment, was_visited
-
-OFF = "upgrader upgrade --no-rehearsal"
 
 
 class Rehearse(StepModel):
@@ -121,15 +120,20 @@ class _Rehearsal:
             limit = self._ctx.app.migrations.timeout
             return StepError(
                 f"{self._service} took longer than {duration(limit)} in its rehearsal, and was stopped",
-                f"raise migrations.timeout in the playbook, or: {OFF}",
+                f"raise migrations.timeout in the playbook, or: {self._without()}",
                 lines=lines,
             )
-        said = f": {telling(lines)}" if lines else ""
+        said = f": {telling(self._lines(TAIL))}" if lines else ""
         return StepError(
             f"{self._service} exited with status {code} in its rehearsal, on a copy of the data{said}",
-            f"tell its authors; if it only lacks the network there: {OFF}",
+            f"tell its authors; if it only lacks the network there: {self._without()}",
             lines=lines,
         )
+
+    def _without(self) -> str:
+        """The command that asks for the same upgrade without a rehearsal."""
+        to = self._ctx.options.to
+        return shlex.join(["upgrader", "upgrade", *(["--to", to] if to else []), "--no-rehearsal"])
 
     def _ready(self) -> None:
         """Whatever goes wrong here says nothing about the migrations."""
@@ -178,8 +182,8 @@ class _Rehearsal:
         """Of all servers of copies."""
         return "\n".join(self._server(service).log() for service in copies.by_service(self._ctx))
 
-    def _lines(self) -> list[str]:
-        return self._ctx.world.docker.log_tail(self._clone.container)
+    def _lines(self, most: int = 20) -> list[str]:
+        return self._ctx.world.docker.log_tail(self._clone.container, most)
 
     def _report(self, seconds: float) -> Facts:
         from upgrader.steps.compose_up import ComposeUp
