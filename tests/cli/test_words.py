@@ -68,6 +68,18 @@ def test_usage_errors_exit_with_2(words: list[str], told: str, tmp_path: Path) -
     assert answer.out == ""
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "history show", "backups list", "backups show 1a2b", "backups verify", "backups pin 1a2b", "backups unpin 1a2b",
+        "backups prune", "backups export 1a2b app.tar",
+    ],
+)  # fmt: skip
+def test_the_directory_may_follow_a_command_of_two_words(command: str, tmp_path: Path) -> None:
+    answer = upgrader(*command.split(), "-C", "/nowhere/at/all", "--project", "app", cwd=tmp_path, code=2)
+    assert "/nowhere/at/all is not a directory" in answer.err
+
+
 def complete(shell: str, line: str, cwd: Path) -> list[str]:
     """What the shell's completion offers at the end of a line, by the protocol that its script speaks."""
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])

@@ -37,7 +37,12 @@ def backups(
 
 
 @app.command("list")
-def list_(ctx: typer.Context, output: c.OutputOption = "auto") -> int:
+def list_(
+    ctx: typer.Context,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+    output: c.OutputOption = "auto",
+) -> int:
     """List the restore points of this app, the newest last.
 
     Examples:
@@ -48,7 +53,7 @@ def list_(ctx: typer.Context, output: c.OutputOption = "auto") -> int:
     from upgrader.ui.tables import columns
     from upgrader.ui.words import clean
 
-    common = c.of(ctx).override(output=output)
+    common = c.of(ctx).override(directory=directory, project=project, output=output)
     found = list(told(_points(common)))
     if common.output == "json":
         typer.echo(json.dumps(found, indent=1))
@@ -59,7 +64,13 @@ def list_(ctx: typer.Context, output: c.OutputOption = "auto") -> int:
 
 
 @app.command("show")
-def show(ctx: typer.Context, point_id: IdArgument, output: c.OutputOption = "auto") -> int:
+def show(
+    ctx: typer.Context,
+    point_id: IdArgument,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+    output: c.OutputOption = "auto",
+) -> int:
     """Show what one restore point holds.
 
     Examples:
@@ -70,7 +81,7 @@ def show(ctx: typer.Context, point_id: IdArgument, output: c.OutputOption = "aut
     from upgrader.ui.tables import columns
     from upgrader.ui.words import clean
 
-    common = c.of(ctx).override(output=output)
+    common = c.of(ctx).override(directory=directory, project=project, output=output)
     points = _points(common)
     point = points.load(points.find(point_id))
     if common.output == "json":
@@ -106,6 +117,8 @@ def verify(
     restore: Annotated[
         bool, typer.Option("--restore", help="Restore the dumps into a throw-away server too, and compare.")
     ] = False,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
@@ -115,7 +128,7 @@ def verify(
       upgrader backups verify
       upgrader backups verify 1a2b --restore
     """
-    common = c.of(ctx).override(playbook=playbook, output=output)
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
     points = _points(common)
     ids = [points.find(point_id)] if point_id else points.names()
     if not ids:
@@ -136,13 +149,18 @@ def verify(
 
 
 @app.command("pin")
-def pin(ctx: typer.Context, point_id: IdArgument) -> int:
+def pin(
+    ctx: typer.Context,
+    point_id: IdArgument,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+) -> int:
     """Keep a restore point, whatever retention says.
 
     Example:
       upgrader backups pin 1a2b
     """
-    points = _points(c.of(ctx))
+    points = _points(c.of(ctx).override(directory=directory, project=project))
     found = points.find(point_id)
     points.pin(found)
     typer.echo(f"{found} stays until it is unpinned")
@@ -150,13 +168,18 @@ def pin(ctx: typer.Context, point_id: IdArgument) -> int:
 
 
 @app.command("unpin")
-def unpin(ctx: typer.Context, point_id: IdArgument) -> int:
+def unpin(
+    ctx: typer.Context,
+    point_id: IdArgument,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
+) -> int:
     """Let retention delete a restore point again.
 
     Example:
       upgrader backups unpin 1a2b
     """
-    points = _points(c.of(ctx))
+    points = _points(c.of(ctx).override(directory=directory, project=project))
     found = points.find(point_id)
     points.unpin(found)
     typer.echo(f"{found} is no longer pinned")
@@ -180,6 +203,8 @@ def prune(
         typer.Option("--databases", metavar="NAME", help="Drop this database that was kept in its server."),
     ] = None,
     yes: c.YesOption = False,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
     playbook: c.PlaybookOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
@@ -196,7 +221,7 @@ def prune(
     """
     from upgrader.cli import prune as pruning
 
-    common = c.of(ctx).override(playbook=playbook, output=output)
+    common = c.of(ctx).override(directory=directory, project=project, playbook=playbook, output=output)
     policy = pruning.policy_of(keep, max_age, max_size)
     return pruning.perform(common, ids or [], databases or [], policy, yes=yes)
 
@@ -209,6 +234,8 @@ def export(
     encrypt_to: Annotated[
         str, typer.Option("--encrypt-to", metavar="RECIPIENT", help="Encrypt it with age for this public key.")
     ] = "",
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
 ) -> int:
     """Make one tar file that restores on a bare machine with tar and Postgres, without upgrader; its README says how.
 
@@ -222,7 +249,7 @@ def export(
     from upgrader.steps import export as exports
     from upgrader.tools.shell import Shell
 
-    points = _points(c.of(ctx))
+    points = _points(c.of(ctx).override(directory=directory, project=project))
     point = points.load(points.find(point_id))
     exports.export(points, point, file, Shell(), recipient=encrypt_to)
     typer.echo(f"{file}: {size(file.stat().st_size)}; it begins with a README that says how to restore it")

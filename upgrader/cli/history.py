@@ -59,6 +59,8 @@ def show(
         str, typer.Argument(metavar="[RUN]", help="A run's id, or its beginning or end; default: the last.")
     ] = "",
     events: Annotated[bool, typer.Option("--events", help="Replay the journal to the plain renderer.")] = False,
+    directory: c.DirectoryOption = None,
+    project: c.ProjectOption = "",
     output: c.OutputOption = "auto",
 ) -> int:
     """Show one run: its steps, what failed, where its logs are.
@@ -71,7 +73,7 @@ def show(
     from upgrader.engine import journal
     from upgrader.errors import RefusedError
 
-    common = c.of(ctx).override(output=output)
+    common = c.of(ctx).override(directory=directory, project=project, output=output)
     state, _ = state_of(common)
     runs = list(state.all())
     if not runs:
