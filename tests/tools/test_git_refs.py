@@ -244,6 +244,19 @@ def test_detached_heads_have_no_branch(world: World) -> None:
     assert world.git.branch() is None
 
 
+def test_a_deployed_branch_is_no_commits_ahead_of_its_remote(world: World) -> None:
+    old, tip = world.run("rev-parse", "origin/main"), world.commit({"more": "more"})
+    world.git.fetch()
+    assert world.run("rev-parse", "origin/main") == old
+    world.git.ensure_tracking("main", tip)
+    world.git.ensure_tracking("main", tip)
+    assert world.run("rev-parse", "origin/main") == tip
+    world.git.ensure_tracking("main", old)
+    assert world.run("rev-parse", "origin/main") == tip, "never back"
+    world.git.ensure_tracking("unknown", tip)
+    assert "origin/unknown" not in world.run("branch", "--remotes")
+
+
 def test_a_deployed_tag_becomes_a_local_one(world: World) -> None:
     world.git.fetch()
     commit = world.git.resolve("v1.1.0").commit

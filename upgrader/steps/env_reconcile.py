@@ -23,7 +23,8 @@ class EnvReconcile(StepModel):
     def check(self, ctx: Context) -> Verdict:
         plan = ctx.world.env_plan
         if plan is None:
-            return Satisfied("there is no example of it, or nothing reads it")
+            there = "nothing of the new version reads it" if ctx.world.example_path else "no example of it is known"
+            return Satisfied(there)
         if plan.result.blocking and not ctx.planning:
             # asked for before the run began; the answers were this process's, and it was cut off
             keys = ", ".join(decision.key for decision in plan.result.blocking)

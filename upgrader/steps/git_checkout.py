@@ -63,6 +63,8 @@ class GitCheckout(StepModel):
         git.checkout(target, branch=branch, **cut_off(ctx))
         if ctx.options.target.get("kind") == "tag":
             git.ensure_tag(ctx.world.target_name, target)
+        if ctx.options.target.get("kind") == "branch":
+            git.ensure_tracking(ctx.world.target_name, target)
         conflicts = self._carry_edits(ctx) if before["edits"] else []
         return {"commit": git.head(), "edits": list(before["edits"]), "conflicts": conflicts}
 

@@ -94,7 +94,10 @@ class StackCheck(Preflight):
                 tuple(how),
             )
         running = sorted({c.service for c in containers if c.state == "running"})
-        return Satisfied(f"{plural(len(model.services), 'service')}, {len(running)} running", {"running": running})
+        done = {c.service for c in containers if c.state == "exited" and c.exit_code == 0} & model.one_shots()
+        ended = f", {len(done)} done" if done else ""
+        found = f"{plural(len(model.services), 'service')}, {len(running)} running{ended}"
+        return Satisfied(found, {"running": running})
 
 
 class Databases(Preflight):

@@ -180,21 +180,30 @@ def expected_downtime(ctx: Context, recreate: set[str], migrations: float) -> tu
     """
     if not recreate and ctx.world.migrations.mode != "offline":
         return 0.0, "no container is swapped"
-    known = _measured(ctx, "upgrade")
+    known = measured_swap(ctx, "upgrade")
     swap, source = (
-        (known, "as the last upgrade took") if known is not None else (SWAP, "a guess: nothing is measured yet")
+        (known, "the last one's time until all was healthy")
+        if known is not None
+        else (SWAP, "a guess: nothing is measured yet")
     )
     if ctx.world.migrations.mode != "offline":
         return swap, f"the swap, {source}; migrations run while the old version serves"
     data = sum(ctx.world.sizes.values())
     apart = "" if migrations else "; how long the migrations themselves take is not known"
-    return swap + data / COPIED + migrations, f"writers are stopped; the swap {source}, and the copy of the data{apart}"
+    return (
+        swap + data / COPIED + migrations,
+        f"writers are stopped; the swap, {source}, and the copy of the data{apart}",
+    )
 
 
-def _measured(ctx: Context, kind: str) -> float | None:
-    """How long the last swap that went well took, up to the first moment that everything was healthy; seconds."""
+def measured_swap(ctx: Context, kind: str) -> float | None:
+    """How long the last swap that went well took, up to the first moment that everything was healthy; seconds.
+
+    A way back that healed an upgrade does not count: it may have found most of the old version still serving.
+    """
     for run in reversed(ctx.past()):
-        if run.kind == kind and run.outcome == "done" and run.facts("compose.up").get("services"):
+        well = run.outcome == "done" and not Options.of(run.arguments).heal
+        if run.kind == kind and well and run.facts("compose.up").get("services"):
             steps = ("writers.stop", "database.swap", "git.restore", "env.restore", "images.restore", "compose.up")
             swap = sum(run.steps[name].seconds for name in steps if name in run.steps)
             return round(swap + float(run.facts("health").get("first", 0.0)), 1)
@@ -222,7 +231,7 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         saved = way.database(spec.id)
         if how in ("dump", "copy", "aside") and saved is not None:
             losses += _losses(ctx, spec, how, saved)
-    known = _measured(ctx, "rollback")
+    known = measured_swap(ctx, "rollback")
     return Plan(
         kind="rollback",
         project=ctx.app.stack.project,
@@ -238,7 +247,7 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         images=tuple(_pinned(ctx)),
         downtime=known if known is not None else SWAP,
         downtime_why="the swap of databases and containers; the dump is restored while the app serves"
-        + ("" if known is None else ", as the last rollback took"),
+        + ("" if known is None else "; the last one's time until all was healthy"),
     )
 
 

@@ -170,6 +170,13 @@ class Refs(Repository):
         if ref and ref.commit == commit and name not in self._refs(LOCAL_TAGS):
             self.run("update-ref", LOCAL_TAGS + name, ref.object, _NO_OBJECT, changes=True)
 
+    def ensure_tracking(self, branch: str, commit: str) -> None:
+        """Let the remote-tracking branch know what was fetched of it, as a `git pull` would; only forward."""
+        ref = f"refs/remotes/{self.remote()}/{branch}"
+        known = self.git("rev-parse", "--verify", "--quiet", ref).out.strip()
+        if known and known != commit and self._is_ancestor(known, commit):
+            self.run("update-ref", ref, commit, known, changes=True)
+
     def verify_tag(self, name: str) -> None:
         """Check the signature of the remote's tag; RefusedError when it has none, a bad one, or an unknown signer's."""
         ref = self._remote_tags().get(name)
