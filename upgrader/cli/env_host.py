@@ -131,10 +131,10 @@ def look(host: Host, *, overlay: str = "", assume_generators: bool = False) -> L
 
 
 def _may_be_unused(case: Case) -> bool:
-    """Whether a secret that may be made is missing since a version ago: the engine knows if the app ever had one."""
+    """Whether a secret that may be made is perhaps missing since a version ago: the engine knows if the app has one."""
     said = said_in(case.example)[0] | dict(case.overlay.said if case.overlay else {})
-    before = (keys(case.previous) if case.previous else frozenset()) | case.lived
-    return any(key in before and key not in case.live for key, each in said.items() if each.generate)
+    missing = {key for key, each in said.items() if each.generate and key not in case.live}
+    return bool(missing) and (case.previous is None or not missing.isdisjoint(keys(case.previous) | case.lived))
 
 
 def _used(host: Host) -> frozenset[str] | None:

@@ -141,7 +141,7 @@ def _secret(facts: Facts, identity: Identity, wanted: Wanted) -> Answer:
         return Answer("ask", (f"its generator {generator} is unknown",))
     if length and not said.generate and not generator_fits(generator, length):
         return Answer("ask", (f"its comment names a generator, and a length that does not go with it: {length}",))
-    unused = facts.never_used(key) and key in facts.known | facts.case.lived
+    unused = facts.never_used(key) and (facts.previous is None or key in facts.known | facts.case.lived)
     return Answer("generate", ("the app has been running without it",) if unused else (), generator=generator)
 
 
@@ -154,8 +154,9 @@ def length_demanded(facts: Facts, each: Entry | Disabled) -> Length | None:
 def _forbidden(facts: Facts, identity: Identity, wanted: Wanted) -> str | None:
     """Why no fresh value may be made, if so."""
     key, said = wanted.key, wanted.said
-    fresh = facts.case.data_exists is False or facts.only_in_new_services(key)
-    if not fresh and (key in facts.known or key in facts.case.lived) and not (said.generate and facts.never_used(key)):
+    unused = bool(said.generate) and facts.never_used(key)
+    fresh = facts.case.data_exists is False or facts.only_in_new_services(key) or unused
+    if not fresh and (key in facts.known or key in facts.case.lived):
         return "the installed version knows it already, so a value may exist elsewhere"
     if not fresh and said.unrotatable and facts.previous is None:
         return "it can never be replaced, and whether data under it exists is unknown"
