@@ -18,6 +18,7 @@ FULL = ComposeFacts(
     env_file="infra/.env",
     example="infra/.env.example",
     databases={"db": "postgres:17", "SSO_DB": "postgres:16-alpine"},
+    volumes=("avatars", "uploads"),
     one_shots=("migrate", "create-buckets"),
     health_services=("web",),
     published_http=("http://127.0.0.1:8080/",),
@@ -44,6 +45,9 @@ stack:
 databases:
   db: {service: db}  # postgres:17
   sso_db: {service: SSO_DB}  # postgres:16-alpine
+
+# files in volumes are part of a restore point only if they are named: without the #, these are
+# volumes: [avatars, uploads]
 
 # run to its end before new code starts; `path:` names the directory of its files
 migrations:

@@ -27,6 +27,7 @@ def test_an_identity_provider_adds_a_file_a_profile_and_a_database(tmp_path: Pat
     assert app.stack.profiles == ("prod", "oidc")
     assert {key: spec.service for key, spec in app.databases.items()} == {"app": "db", "zitadel": "zitadel_db"}
     assert app.health.checks[-1].http == "https://it.acme.test/api/health/ready"
+    assert [(each.volume, each.pause) for each in app.volumes] == [("attachments_data", "no")]
 
 
 def test_accounts_of_its_own_need_none_of_these(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.playbook.kinds import KINDS, Fetch
 from upgrader.errors import RefusedError
-from upgrader.model.app import App, DatabaseSpec, HealthCheck, Hook
+from upgrader.model.app import App, DatabaseSpec, HealthCheck, Hook, VolumeSpec
 from upgrader.playbook.load import from_text
 from upgrader.playbook.resolve import bind, default_project, resolve_app
 
@@ -25,6 +25,10 @@ stack:
 databases:
   app: {{user: "${{{{ env.DB_USER or 'app' }}}}"}}
   sso: {{service: sso_db, when: "env.AUTH_MODE == 'oidc' and env_has('SSO_MASTERKEY')"}}
+volumes:
+  - uploads
+  - {{service: "${{{{ env.API or 'api' }}}}", path: /data, pause: stop, optional: true}}
+  - {{volume: sso_files, pause: yes, when: "env.AUTH_MODE == 'oidc'"}}
 migrations: {{service: migrate, online: never, timeout: 90}}
 health:
   - {{service: api}}
@@ -49,6 +53,16 @@ def test_conditions_are_decided_by_the_env_file(tmp_path: Path) -> None:
     assert oidc.stack.present == ("compose.yaml", "oidc.yaml")
     assert oidc.stack.profiles == ("prod", "oidc")
     assert oidc.databases["sso"] == DatabaseSpec("sso", "sso_db")
+
+
+def test_volumes_are_named_by_themselves_or_by_where_they_are_mounted(tmp_path: Path) -> None:
+    app = resolved(tmp_path, {"PORT": "1", "AUTH_MODE": "oidc"})
+    assert app.volumes == (
+        VolumeSpec("uploads", volume="uploads"),
+        VolumeSpec("api:/data", service="api", path="/data", pause="stop", optional=True),
+        VolumeSpec("sso_files", volume="sso_files", pause="yes"),
+    )
+    assert len(resolved(tmp_path, {"PORT": "1"}).volumes) == 2
 
 
 def test_an_optional_file_counts_when_it_is_there(tmp_path: Path) -> None:

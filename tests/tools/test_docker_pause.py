@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools.postgres_world import ROOT, eventually
 from upgrader.errors import StepError
-from upgrader.tools.docker_pause import paused
+from upgrader.tools.docker_pause import paused, stopped
 from upgrader.tools.shell import Shell
 
 pytestmark = pytest.mark.docker
@@ -48,16 +48,23 @@ def test_one_that_cannot_be_paused(two: list[str]) -> None:
     assert state(two[0]) == "running"
 
 
-def test_whoever_paused_them_is_killed(two: list[str], tmp_path: Path) -> None:
+def test_they_are_stopped_and_started_again(two: list[str]) -> None:
+    with stopped(Shell(), two):
+        assert [state(name) for name in two] == ["exited"] * 2
+    assert [state(name) for name in two] == ["running"] * 2
+
+
+@pytest.mark.parametrize(("how", "resting"), [("paused", "paused"), ("stopped", "exited")])
+def test_whoever_paused_them_is_killed(two: list[str], tmp_path: Path, how: str, resting: str) -> None:
     code = (
-        "import sys; from upgrader.tools.docker_pause import paused; from upgrader.tools.shell import Shell\n"
-        "with paused(Shell(), sys.argv[1:]):\n    print('paused', flush=True); sys.stdin.read()"
+        f"import sys; from upgrader.tools.docker_pause import {how}; from upgrader.tools.shell import Shell\n"
+        f"with {how}(Shell(), sys.argv[1:]):\n    print('paused', flush=True); sys.stdin.read()"
     )
     argv = [sys.executable, "-c", code, *two]
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"paused\n"
-        assert [state(name) for name in two] == ["paused"] * 2
+        assert [state(name) for name in two] == [resting] * 2
         process.kill()
     eventually(lambda: [state(name) for name in two] == ["running"] * 2)
 

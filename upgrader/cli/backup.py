@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 HELP = """Make a restore point without an upgrade; nothing of the app changes, and nothing is asked.
 
-Dumps every database, proves the dumps, saves env file, overrides, local edits, commit and images. For timers: exit code
-0 means that it is whole and proved as the playbook says. One that was cut off is gone on with.
+Dumps every database, proves the dumps, archives the volumes that the playbook names, saves env file, overrides, local
+edits, commit and images. For timers: exit code 0 means that it is whole and proved as the playbook says. One that was
+cut off is gone on with.
 
 Examples:
   upgrader backup

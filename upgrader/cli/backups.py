@@ -101,6 +101,12 @@ def show(
         rows.append(("", f"{rows_}, {size(database.size)} on disk then"))
         if database.proved:
             rows.append(("", f"proved {database.proved.at[:16].replace('T', ' ')} UTC: {database.proved.how}"))
+    for volume in point.volumes:
+        kept = f"kept as {volume.aside}" if volume.file is None else size(volume.file.size)
+        rows.append(("Volume", f"{volume.id}, {volume.source}: {kept}"))
+        if volume.file:
+            held = f"{plural(volume.files, 'file')}, {size(volume.size)} on disk then"
+            rows.append(("", held + ("" if volume.still else "; some changed while they were read")))
     rows += [("File", f"{file.origin}, {size(file.size)}") for file in point.files]
     rows += [("Local edits", size(point.patch.size))] if point.patch else []
     rows += [("Image", f"{pin.service}: {pin.image}") for pin in point.pins]

@@ -7,7 +7,7 @@ from upgrader.env.examples import find_example
 from upgrader.errors import RefusedError, UpgraderError
 from upgrader.playbook.derive import ComposeFacts, derive
 from upgrader.tools import stacks
-from upgrader.tools.compose import Compose
+from upgrader.tools.compose import Compose, Model
 from upgrader.tools.docker import Docker
 from upgrader.tools.git import Git
 from upgrader.tools.shell import Shell
@@ -31,12 +31,18 @@ def derive_here(shell: Shell, directory: Path, common: Common) -> str:
         env_file=stack.env_file,
         example=find_example(stack.env_file, lambda path: (directory / path).is_file()),
         databases={name: image for name, (image, _) in model.databases().items()},
+        volumes=_volumes(model),
         one_shots=tuple(shots),
         health_services=tuple(name for name, service in model.services.items() if service.healthcheck),
         published_http=(),
         git=_is_git(shell, directory),
     )
     return derive(facts, directory)
+
+
+def _volumes(model: Model) -> tuple[str, ...]:
+    mounted = {m.source for name in model.databases() for m in model.services[name].volumes if m.type == "volume"}
+    return tuple(sorted(model.volumes.keys() - mounted))
 
 
 def _is_git(shell: Shell, directory: Path) -> bool:

@@ -64,6 +64,8 @@ def perform(common: c.Common, ids: Sequence[str], names: Sequence[str], policy: 
         choice = Choice(going, _chosen(there, names), strays)
         if common.output not in ("json", "quiet"):
             typer.echo(_shown(shelf, choice, there, limited=bool(limits) or by_name))
+            for name in ctx.world.volumes.ours():
+                typer.echo(f"The volume {name} is never deleted from here: docker volume rm {name}")
         if choice:
             agree(desk, Question("prune", f"Delete {choice} for good?", "--yes"))
             _carry_out(desk, ctx, points, choice)

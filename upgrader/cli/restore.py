@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 HELP = """Bring back the data of a restore point: for the app as it is, or beside it under a new name.
 
-Restores into new databases while the app serves, stops the writers, swaps by renaming, starts them again and watches
-their health. What was live is kept aside, so that `upgrader rollback --undo` returns to it. Code, settings and images
-stay; to go back with them: upgrader rollback.
+Restores into new databases and volumes while the app serves, stops the writers, swaps by renaming, starts them again
+and watches their health. What was live is kept aside, so that `upgrader rollback --undo` returns to it. Code, settings
+and images stay; to go back with them: upgrader rollback.
 
 Examples:
   upgrader restore 1a2b --in-place
@@ -32,7 +32,9 @@ def restore(
     ],
     into_new: Annotated[
         str,
-        typer.Option("--into-new", metavar="NAME", help="Into a new database; the app is not touched."),
+        typer.Option(
+            "--into-new", metavar="NAME", help="Into a new database, and new volumes; the app is not touched."
+        ),
     ] = "",
     in_place: Annotated[bool, typer.Option("--in-place", help="In the place of the live data.")] = False,
     yes: c.YesOption = False,
@@ -62,7 +64,7 @@ def perform(desk: "Desk", wanted: str) -> int:
     from upgrader.cli import say
     from upgrader.cli.agree import agree, agree_to_derived, guard
     from upgrader.cli.target import refuse, restore_plan
-    from upgrader.model.duration import plural
+    from upgrader.model.plan import lost
     from upgrader.steps.base import Options, Question
     from upgrader.steps.points import Points
 
@@ -80,15 +82,15 @@ def perform(desk: "Desk", wanted: str) -> int:
             made = restore_plan(desk, desk.planning("restore", options), tick)
         say.plan(desk, made)
         refuse(made)
-        lost = sum(loss.now - loss.before for loss in made.losses)
+        gone = lost(made.losses)
         what = f"Put the data of {point.id} in the place of today's"
-        flag = "--accept-data-loss" if lost else "--yes"
-        agree(desk, Question("restore", f"{what}, with {plural(lost, 'row')} set aside?" if lost else f"{what}?", flag))
+        flag = "--accept-data-loss" if gone else "--yes"
+        agree(desk, Question("restore", f"{what}, with {gone} set aside?" if gone else f"{what}?", flag))
         return say.outcome(desk, session.start("restore", options, f"Restore the data of {point.id}", made))
 
 
 def beside(desk: "Desk", wanted: str, name: str) -> int:
-    """Restore into new databases; nothing that the app uses is touched, so nothing is asked."""
+    """Restore into new databases and volumes; nothing that the app uses is touched, so nothing is asked."""
     from dataclasses import replace
 
     from upgrader.cli import say
@@ -103,9 +105,9 @@ def beside(desk: "Desk", wanted: str, name: str) -> int:
     with desk.session():
         guard(desk)
         ctx = desk.planning("restore", Options(point=point.id, data="restore"))
-        made = into_new(ctx.using(replace(desk.shell, read_only=False), say.tell), name)
+        databases, volumes = into_new(ctx.using(replace(desk.shell, read_only=False), say.tell), name)
     if desk.common.output == "json":
         import json
 
-        say.out(json.dumps({"point": point.id, "databases": made}))
+        say.out(json.dumps({"point": point.id, "databases": databases, "volumes": volumes}))
     return 0

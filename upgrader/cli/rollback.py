@@ -97,13 +97,12 @@ def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False,
 
 
 def _question(made: "Plan") -> "Question":
-    from upgrader.model.duration import plural
+    from upgrader.model.plan import lost
     from upgrader.steps.base import Question
 
     if not made.losses:
         return Question("rollback", f"Go back to {made.to_version} now?", "--yes")
-    lost = sum(loss.now - loss.before for loss in made.losses)
-    text = f"Go back to {made.to_version}, with {plural(lost, 'row')} set aside?"
+    text = f"Go back to {made.to_version}, with {lost(made.losses)} set aside?"
     return Question("rollback", text, "--accept-data-loss")
 
 

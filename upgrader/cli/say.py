@@ -117,10 +117,12 @@ _DATA = {
 def _data(run: Run, back: Run) -> str:
     ways = set(back.facts("database.stage").get("ways", {}).values())
     kept = back.facts("database.swap").get("aside", {})
+    files = back.facts("volumes.swap").get("aside", {})
     text = "; ".join(_DATA[way] for way in sorted(ways)) or "the app has no database"
     if "copy" in ways and run.touched("compose.up"):
         text += "; what the failed version itself took in is not in it"
-    return text + (f". The failed version's database is kept as {', '.join(kept.values())}" if kept else "")
+    text += f". The failed version's database is kept as {', '.join(kept.values())}" if kept else ""
+    return text + (f". Its files are kept as {', '.join(files.values())}" if files else "")
 
 
 def _upgraded(run: Run) -> str:
@@ -143,6 +145,6 @@ def _backed_up(desk: Desk, run: Run) -> str:
 
 
 def _rolled_back(run: Run) -> str:
-    kept = run.facts("database.swap").get("aside", {})
+    kept = {**run.facts("database.swap").get("aside", {}), **run.facts("volumes.swap").get("aside", {})}
     aside = f"What was live is kept as {', '.join(kept.values())}. " if kept else ""
     return f"{aside}To return: upgrader rollback --undo"

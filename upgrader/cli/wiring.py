@@ -241,6 +241,7 @@ def _resolve(playbook: Playbook, common: Common, redactor: Redactor) -> App:
     redactor.publish(
         [app.name, app.stack.project, *(s.service for s in specs), *(s.name for s in specs), *(s.user for s in specs)]
     )
+    redactor.publish([name for each in app.volumes for name in (each.id, each.volume, each.service) if name])
     stack = app.stack
     if common.project:
         stack = replace(stack, project=common.project)

@@ -40,6 +40,23 @@ class DatabaseSpec:
 
 
 @dataclass(frozen=True)
+class VolumeSpec:
+    """Files of the app that belong into a restore point: a `volume` by its name in the Compose file, or whatever a
+    `service` mounts at `path`, a directory of the host too.
+
+    `pause`: what happens to the services that mount it while it is read: `no` (they go on), `yes` (they stand still),
+    `stop` (they are stopped, and started again). `optional`: it may be missing.
+    """
+
+    id: str
+    volume: str = ""
+    service: str = ""
+    path: str = ""
+    pause: str = "no"
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class MigrationsSpec:
     """How the app migrates.
 
@@ -125,3 +142,4 @@ class App:
     offsite: Offsite | None = None
     writers: tuple[str, ...] = ()
     """Services to stop when writes must stop; empty: every long-running service that is not a database."""
+    volumes: tuple[VolumeSpec, ...] = ()

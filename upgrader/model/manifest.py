@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,39 @@ class SavedDatabase:
 
 
 @dataclass(frozen=True)
+class SavedVolume:
+    """Files of the app as they were: archived into `file`, or kept beside as `aside` (renamed)."""
+
+    id: str
+    kind: str
+    """`volume`, or `bind`: a directory of the engine's machine."""
+    source: str
+    """The volume's real name, or the directory's path."""
+    method: str
+    """`archive` (the `file`), or `aside` (the files themselves, under the name in `aside`)."""
+    file: SavedFile | None = None
+    tar: str = ""
+    """What made the archive: `gnu` tar, or a `plain` one, which keeps no holes and no extended attributes."""
+    packer: str = ""
+    """`zstd` or `gzip`."""
+    aside: str = ""
+    identity: int = 0
+    """The inode of the directory, if it is kept aside: by it one knows whether it is the live one again."""
+    listing: str = ""
+    """A digest of all names, sizes, times, modes and owners."""
+    files: int = 0
+    size: int = 0
+    """Bytes on disk."""
+    still: bool = True
+    """Whether nothing changed in it while it was read: then `listing` is that of the archive."""
+    services: tuple[str, ...] = ()
+    """Those that mount it."""
+    seconds: float = 0.0
+    taken_at: str = ""
+    """When it began to be read."""
+
+
+@dataclass(frozen=True)
 class Pin:
     """An image kept by a tag of ours: the image id that the service's container ran, and the name it went by."""
 
@@ -86,6 +119,7 @@ class RestorePoint:
     version: str
     """The release tag at `commit`, or its abbreviated hash."""
     databases: tuple[SavedDatabase, ...] = ()
+    volumes: tuple[SavedVolume, ...] = ()
     files: tuple[SavedFile, ...] = ()
     patch: SavedFile | None = None
     pins: tuple[Pin, ...] = ()
@@ -111,14 +145,17 @@ class RestorePoint:
 
     @property
     def dumped(self) -> bool:
-        """Whether its data can be brought back from it alone; otherwise it needs databases kept in the servers."""
-        return all(database.method == "dump" for database in self.databases)
+        """Whether its data can be brought back from it alone; otherwise it needs what is kept beside the live one."""
+        methods = [database.method for database in self.databases] + [volume.method for volume in self.volumes]
+        return "aside" not in methods
 
     @property
     def proved(self) -> str:
-        """How well all of its dumps are proved, as in `Proved.how`; empty when it has none."""
-        if not self.databases or not self.dumped:
+        """How well all of its dumps are proved, as in `Proved.how`; `read` for archives alone; empty without data."""
+        if not self.dumped or not (self.databases or self.volumes):
             return ""
+        if not self.databases:
+            return "read"
         ways = {database.proved.how if database.proved else "read" for database in self.databases}
         return next(way for way in ("failed", "read", "data", "full") if way in ways)
 
@@ -135,6 +172,7 @@ class RestorePoint:
         """Raises KeyError or TypeError for a manifest that is not one of ours."""
         values = dict(data)
         values["databases"] = tuple(_database(item) for item in data["databases"])
+        values["volumes"] = tuple(_volume(item) for item in data.get("volumes", ()))
         values["files"] = tuple(SavedFile(**item) for item in data["files"])
         values["pins"] = tuple(Pin(**{**item, "digests": tuple(item["digests"])}) for item in data["pins"])
         for name in ("patch", "model"):
@@ -142,6 +180,11 @@ class RestorePoint:
         values["running"] = tuple(data["running"])
         values["started"] = tuple(data.get("started", data["running"]))
         return RestorePoint(**values)
+
+
+def _volume(item: Mapping[str, Any]) -> SavedVolume:
+    file = SavedFile(**item["file"]) if item["file"] else None
+    return SavedVolume(**{**item, "file": file, "services": tuple(item["services"])})
 
 
 def _database(item: Mapping[str, Any]) -> SavedDatabase:

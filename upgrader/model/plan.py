@@ -55,13 +55,15 @@ class DiskNeed:
 
 @dataclass(frozen=True)
 class Loss:
-    """Rows of a table that going back would lose. `exact` is False for an estimate."""
+    """Rows of a table, or files of a volume, that going back would lose. `exact` is False for an estimate."""
 
     database: str
     table: str
     before: int
     now: int
     exact: bool = True
+    what: str = "row"
+    """What is counted: rows, or files."""
 
 
 Row = tuple[str, ...]
@@ -217,8 +219,16 @@ def _refusal(step: PlannedStep) -> list[Row]:
 
 def _loss(loss: Loss) -> Row:
     about = "" if loss.exact else "about "
-    what = f"{about}{plural(loss.now - loss.before, 'row')} written since"
+    what = f"{about}{plural(loss.now - loss.before, loss.what)} written since"
     return f"{loss.database}.{loss.table}", what, f"{about}{loss.now} now, {loss.before} then"
+
+
+def lost(losses: Sequence[Loss]) -> str:
+    """What they are in all: `3 rows and 2 files`; empty without any."""
+    found: dict[str, int] = {}
+    for loss in losses:
+        found[loss.what] = found.get(loss.what, 0) + loss.now - loss.before
+    return " and ".join(plural(count, what) for what, count in found.items())
 
 
 def _disk(need: DiskNeed) -> Row:

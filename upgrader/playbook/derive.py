@@ -24,6 +24,8 @@ class ComposeFacts:
     example: str | None = None
     databases: Mapping[str, str] = field(default_factory=dict)
     """Postgres services and their images."""
+    volumes: tuple[str, ...] = ()
+    """Named volumes that no database mounts, as the Compose file calls them."""
     one_shots: tuple[str, ...] = ()
     """Services that others wait for to complete; those that migrate first."""
     health_services: tuple[str, ...] = ()
@@ -58,6 +60,10 @@ def _lines(facts: ComposeFacts, directory: Path) -> Iterator[str]:
     yield ""
     yield from _databases(facts.databases)
     yield ""
+    if facts.volumes:
+        yield "# files in volumes are part of a restore point only if they are named: without the #, these are"
+        yield f"# volumes: {_list(facts.volumes)}"
+        yield ""
     yield from _migrations(facts.one_shots)
     yield ""
     yield from _health(facts)

@@ -17,11 +17,12 @@ from upgrader.model.app import (
     Offsite,
     Retention,
     Stack,
+    VolumeSpec,
 )
 from upgrader.playbook.inherit import shipped
 from upgrader.playbook.load import Playbook
 from upgrader.playbook.names import Namespaces, parse, render
-from upgrader.playbook.schema import PROJECT, CopyTo, HealthSection, StackSection
+from upgrader.playbook.schema import PROJECT, CopyTo, HealthSection, StackSection, VolumeSection
 from upgrader.steps.base import StepModel
 
 AnyStep = TypeVar("AnyStep", bound=StepModel)
@@ -64,6 +65,7 @@ def resolve_app(
         ),
         home=home / project,
         databases=databases,
+        volumes=tuple(_volume(each, names) for each in facts.volumes if _holds(each.when, names)),
         migrations=MigrationsSpec(
             migrations.service,
             migrations.path,
@@ -109,6 +111,11 @@ def _stack(stack: StackSection, directory: Path, project: str, names: Namespaces
         example=stack.env.example,
         keep=stack.keep,
     )
+
+
+def _volume(section: VolumeSection, names: Namespaces) -> VolumeSpec:
+    volume, service, path = (_text(value, names) for value in (section.volume, section.service, section.path))
+    return VolumeSpec(volume or f"{service}:{path}", volume, service, path, section.pause, section.optional)
 
 
 def _offsite(copy: CopyTo | None, names: Namespaces) -> Offsite | None:

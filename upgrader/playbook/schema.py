@@ -179,6 +179,27 @@ class DatabaseSection(Section):
     when: str = ""
 
 
+class VolumeSection(Section):
+    """Files that belong into a restore point: a volume of the Compose file by its name there, or what a service mounts
+    at a path, a directory of the host too. `pause`: whether the services that mount it stand still (`yes`), or are
+    stopped and started again (`stop`), while it is read; `optional`: it may be missing.
+    """
+
+    short = "volume"
+    volume: str = ""
+    service: str = ""
+    path: str = ""
+    pause: Literal["no", "yes", "stop"] = "no"
+    optional: bool = False
+    when: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "VolumeSection":
+        if bool(self.volume) == bool(self.service) or bool(self.service) != bool(self.path):
+            raise ValueError("files are named by volume, or by service and path")
+        return self
+
+
 class MigrationsSection(Section):
     """The one-shot service that migrates, its files, whether the old version may keep serving meanwhile, and whether
     it runs on a copy of the data first.
@@ -280,6 +301,7 @@ class Facts(Section):
     detect: Detect | None = None
     stack: StackSection = StackSection()
     databases: Mapping[Name, DatabaseSection] = Field(default_factory=dict)
+    volumes: tuple[VolumeSection, ...] = ()
     migrations: MigrationsSection = MigrationsSection()
     health: tuple[HealthSection, ...] = ()
     healthy: Healthy = Healthy()

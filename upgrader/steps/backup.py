@@ -22,6 +22,7 @@ from upgrader.steps.base import Context, StepModel
 from upgrader.steps.fingerprints import fingerprints
 from upgrader.steps.points import Points, every_file, measure, save
 from upgrader.steps.swap import serves
+from upgrader.steps.volumes import holds, note_all, save_all, stopping
 from upgrader.steps.way import ledger_digest
 from upgrader.tools.docker_pause import paused
 from upgrader.tools.postgres import Pace, Server, Snapshot, name_for
@@ -31,7 +32,8 @@ class Backup(StepModel):
     """Make the run's restore point.
 
     `databases`: `dump` saves each database as an archive, read back in full; `aside` only notes where the database
-    will be kept in its server, for a rollback that renames it instead of overwriting it. `consistent`: the writers
+    will be kept in its server, for a rollback that renames it instead of overwriting it; so with volumes, which are
+    archived after the databases, so that what rows refer to is there. `consistent`: the writers
     stand still for the moment in which all databases are fixed. `jobs`: connections at once, 0 for as many as there are
     cores; `nice`: how far the programs that compress stand back, 0 to 19.
     """
@@ -51,8 +53,12 @@ class Backup(StepModel):
         points = Points(ctx.app.home)
         if points.exists(ctx.run.id):
             return Satisfied(f"restore point {ctx.run.id} is there", _facts(points.load(ctx.run.id)))
-        names = ", ".join(ctx.app.databases) or "no database"
-        return Needed(f"{names}, env file, overrides, commit, images")
+        databases = ", ".join(ctx.app.databases) or "no database"
+        if self.databases == "aside":
+            return Needed(f"{databases}, env file, overrides, commit, images")
+        volumes = "".join(f", {name} ({holds(look)})" for name, look in ctx.world.store_looks.items())
+        before = {"stopping": halted} if (halted := stopping(ctx)) else {}
+        return Needed(f"{databases}{volumes}, env file, overrides, commit, images", before)
 
     def apply(self, ctx: Context) -> Facts:
         points = Points(ctx.app.home)
@@ -69,6 +75,7 @@ class Backup(StepModel):
 
     def _made(self, ctx: Context, root: Path) -> RestorePoint:
         databases = self._databases(ctx, root)
+        volumes = note_all(ctx) if self.databases == "aside" else save_all(ctx, root, Pace(self.jobs, self.nice))
         head = ctx.world.git.head()
         patch = ctx.world.git.local_patch() if ctx.world.git.local_edits() else b""
         return RestorePoint(
@@ -88,6 +95,7 @@ class Backup(StepModel):
             model=self._model(ctx, root),
             pins=tuple(self._pins(ctx)),
             databases=databases,
+            volumes=volumes,
             apart=_apart(databases),
             consistent=self.consistent and self.databases == "dump",
             env_file=ctx.app.stack.env_file,
@@ -225,5 +233,6 @@ def _facts(point: RestorePoint) -> Facts:
         "databases": {
             db.id: {"method": db.method, "name": db.name, "rows": sum(db.rows.values())} for db in point.databases
         },
+        "volumes": {volume.id: {"method": volume.method, "files": volume.files} for volume in point.volumes},
         "pins": {pin.service: pin.tag for pin in point.pins},
     }

@@ -12,8 +12,10 @@ MARGIN = 64 << 20
 
 def needs(ctx: Context) -> list[DiskNeed]:
     """Bytes needed and free, one entry per file system."""
-    sizes = ctx.world.sizes.values()
-    dumps = DiskNeed(str(ctx.app.home), "the dump", sum(sizes) // 2 + MARGIN, _free(ctx.app.home))
+    sizes, files = ctx.world.sizes.values(), sum(look.size for look in ctx.world.store_looks.values())
+    saved = "the dump and the volumes" if ctx.world.stores else "the dump"
+    # uploads are compressed already, as a rule
+    dumps = DiskNeed(str(ctx.app.home), saved, sum(sizes) // 2 + files + MARGIN, _free(ctx.app.home))
     if ctx.run.kind == "backup":
         return [dumps]
     engine = ctx.world.engine
@@ -26,7 +28,7 @@ def needs(ctx: Context) -> list[DiskNeed]:
         engine.root_dir, "images" + (" and a copy of the database" if copies else ""), copies + built + MARGIN, free
     )
     if engine.local and Path(engine.root_dir).exists() and _device(Path(engine.root_dir)) == _device(ctx.app.home):
-        return [DiskNeed(dumps.path, f"the dump, {images.purpose}", dumps.needed + images.needed - MARGIN, dumps.free)]
+        return [DiskNeed(dumps.path, f"{saved}, {images.purpose}", dumps.needed + images.needed - MARGIN, dumps.free)]
     return [dumps, images]
 
 

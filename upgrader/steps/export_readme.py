@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from shlex import quote
 
-from upgrader.model.manifest import RestorePoint, SavedDatabase
+from upgrader.model.manifest import RestorePoint, SavedDatabase, SavedVolume
 
 _EVERY_SERVER = ("postgres", "template0", "template1")
 """Databases that are there from the beginning: none of these names can be created."""
@@ -32,6 +32,8 @@ def _lines(point: RestorePoint) -> Iterator[str]:
         yield ""
     for databases in servers:
         yield from _server(databases)
+    for volume in point.volumes:
+        yield from _volume(volume)
     yield from _files(point)
     yield from _images(point)
 
@@ -80,6 +82,22 @@ def _restoring(database: SavedDatabase) -> Iterator[str]:
         target = f"-d {quote(name)}"
     yield f"pg_restore --exit-on-error {target} {quote(archive)}"
     yield f"psql -X -q -d {quote(name)} -c ANALYZE"
+
+
+def _volume(volume: SavedVolume) -> Iterator[str]:
+    if volume.file is None:
+        return
+    what = f"volume {volume.source}" if volume.kind == "volume" else f"directory {volume.source}"
+    tar = "GNU tar" if volume.tar == "gnu" else "tar"
+    yield f"## Files of {', '.join(volume.services) or 'the app'}: {volume.id}"
+    yield ""
+    yield f"The {what}: {volume.files} files, {volume.size >> 20} MiB on disk. Needs {tar}, {volume.packer} and root."
+    yield "`$INTO` is an empty directory. For a new volume it is what `docker volume create NAME` and"
+    yield "`docker volume inspect -f '{{.Mountpoint}}' NAME` say; for the old one, what that says, emptied by you, with"
+    yield "all that uses it stopped."
+    yield ""
+    options = "--numeric-owner --xattrs --xattrs-include='*' --acls" if volume.tar == "gnu" else "--numeric-owner"
+    yield from _block(f'{volume.packer} -dc {quote(volume.file.path)} | tar -C "$INTO" -xpf - {options}')
 
 
 def _files(point: RestorePoint) -> Iterator[str]:

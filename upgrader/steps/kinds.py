@@ -17,6 +17,7 @@ from upgrader.steps.rebuild import ImagesRebuild
 from upgrader.steps.rehearse import Rehearse
 from upgrader.steps.restore import Fits, WritersStart
 from upgrader.steps.retention import Retain
+from upgrader.steps.volumes_back import VolumesStage, VolumesSwap
 from upgrader.steps.writers import WritersStop
 
 KINDS: dict[str, type[StepModel]] = {
@@ -48,6 +49,8 @@ KINDS: dict[str, type[StepModel]] = {
     "database.start": DatabaseStart,
     "database.stage": DatabaseStage,
     "database.swap": DatabaseSwap,
+    "volumes.stage": VolumesStage,
+    "volumes.swap": VolumesSwap,
     "git.restore": GitRestore,
     "env.restore": EnvRestore,
     "images.rebuild": ImagesRebuild,

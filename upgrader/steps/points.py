@@ -247,6 +247,7 @@ def _written(body: object) -> bytes:
 def every_file(point: RestorePoint) -> Iterator[SavedFile]:
     for database in point.databases:
         yield from database.files
+    yield from (volume.file for volume in point.volumes if volume.file)
     yield from point.files
     yield from (file for file in (point.patch, point.model) if file)
 

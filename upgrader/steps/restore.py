@@ -12,6 +12,7 @@ from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.database import archive_of, same_schema
 from upgrader.steps.survey import rollback_plan
+from upgrader.steps.volumes_back import beside, fill
 from upgrader.steps.way import Way
 from upgrader.tools.docker import Container
 from upgrader.tools.postgres import name_for
@@ -33,6 +34,12 @@ class Fits(StepModel):
         for spec in ctx.app.databases.values():
             if refused := _foreign(ctx, spec, Way(ctx).database(spec.id)):
                 return refused
+        for saved in point.volumes:
+            if saved.method != "archive":
+                return Refused(
+                    f"{point.id} has no archive of {saved.id}: it is kept as {saved.aside}",
+                    "upgrader rollback --undo returns to it",
+                )
         if point.commit != ctx.world.git.head() and (other := _other_schema(ctx)):
             return Refused(
                 f"{point.id} is of {point.version}, and the schema of {ctx.world.database(other)} is another one now",
@@ -119,10 +126,12 @@ def restore_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) ->
     )
 
 
-def into_new(ctx: Context, name: str) -> list[str]:
-    """Restore each database of the point beside the live ones, under a name of the person's; the app is not touched.
+def into_new(ctx: Context, name: str) -> tuple[list[str], list[str]]:
+    """Restore each database and volume of the point beside the live ones, under a name of the person's; the app is not
+    touched.
 
-    With several databases each gets `<name>_<id>`. Safe to call again. Returns the names; raises RefusedError.
+    With several databases each gets `<name>_<id>`. Safe to call again. Returns the names of both; raises
+    RefusedError.
     """
     specs = list(ctx.app.databases.values())
     names = {spec.id: name if len(specs) == 1 else f"{name}_{spec.id}" for spec in specs}
@@ -130,6 +139,10 @@ def into_new(ctx: Context, name: str) -> list[str]:
         if refused := _foreign(ctx, spec, Way(ctx).database(spec.id)):
             raise RefusedError(refused.why, refused.hint)
         refuse_name(ctx, spec, names[spec.id])
+    volumes = list(beside(ctx, name))
+    for saved, into in volumes:
+        fill(ctx, Way(ctx).point, saved, into)
+        ctx.say(f"{saved.id} of {ctx.options.point} is restored as the volume {into.source}")
     for spec in specs:
         server, live = ctx.world.server(spec), ctx.world.database(spec)
         made = name_for(live, f"{ctx.options.point}-{names[spec.id]}", "restored")
@@ -141,7 +154,7 @@ def into_new(ctx: Context, name: str) -> list[str]:
             f"ALTER DATABASE {new} ALLOW_CONNECTIONS true;\nCOMMIT;\n"
         )
         ctx.say(f"{live} of {ctx.options.point} is restored as {names[spec.id]}, in {spec.service}")
-    return list(names.values())
+    return list(names.values()), [into.source for _, into in volumes]
 
 
 def refuse_name(ctx: Context, spec: DatabaseSpec, name: str) -> None:

@@ -68,7 +68,7 @@ def must_stay(points: Sequence[RestorePoint], runs: Sequence[Run], pinned: set[s
     if back := last_back(runs):
         kept.setdefault(back.id, f"the way back from the last {back.kind}")
         kept.setdefault(Options.of(back.arguments).point, f"the last {back.kind} went to it")
-    proved = [p for p in points if p.proved in ("full", "data")] or [p for p in points if p.usable and p.databases]
+    proved = [p for p in points if p.proved in ("full", "data")] or [p for p in points if p.usable and p.proved]
     if proved:
         kept.setdefault(proved[-1].id, "the last one that is proved")
     for point_id in sorted(pinned):
@@ -85,7 +85,8 @@ def last_back(runs: Sequence[Run]) -> Run | None:
 
 
 def _abandoned_behind(run: Run) -> bool:
-    return run.kind == "restore" and run.outcome == "abandoned" and bool(run.facts("database.swap").get("aside"))
+    swapped = any(run.facts(step).get("aside") for step in ("database.swap", "volumes.swap"))
+    return run.kind == "restore" and run.outcome == "abandoned" and swapped
 
 
 def remove(points: Points, docker: Docker, point: RestorePoint) -> None:

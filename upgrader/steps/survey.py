@@ -19,6 +19,8 @@ from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
 from upgrader.steps.points import Points
 from upgrader.steps.rebuild import to_run
+from upgrader.steps.volumes import told
+from upgrader.steps.volumes_back import told_back
 from upgrader.steps.way import Way
 
 SWAP = 3.0
@@ -157,7 +159,7 @@ def _env(ctx: Context) -> list[EnvChange]:
 
 def _volumes(ctx: Context) -> list[str]:
     model = ctx.world.target_model
-    found = []
+    found = [f"{line}, to be saved" for line in told(ctx)]
     for name in sorted(ctx.world.data_services() & set(model.services)):
         found += [f"{name}: {source} stays at {path}" for path, source in model.volume_identity(name).items()]
     return found
@@ -231,6 +233,9 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         saved = way.database(spec.id)
         if how in ("dump", "copy", "aside") and saved is not None:
             losses += _losses(ctx, spec, how, saved)
+    for words, loss in told_back(ctx):
+        notes.append(words)
+        losses += [loss] if loss else []
     known = measured_swap(ctx, "rollback")
     return Plan(
         kind="rollback",

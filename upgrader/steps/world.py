@@ -20,12 +20,14 @@ from upgrader.model.secret import secrets_in
 from upgrader.steps.base import Options
 from upgrader.steps.env_plan import EnvPlan, make_env_plan
 from upgrader.steps.pending import Migrations, judge
+from upgrader.steps.stores import Chosen, chosen
 from upgrader.tools.compose import Compose
 from upgrader.tools.compose_model import Model
 from upgrader.tools.docker import Container, Docker, EngineInfo
 from upgrader.tools.git import Git
 from upgrader.tools.postgres import Looks, Server
 from upgrader.tools.shell import Shell
+from upgrader.tools.volumes import Known, Look, Volumes
 
 SCRATCH = "scratch-"
 
@@ -44,6 +46,8 @@ class Scratch:
         """What Compose files say of variables, by their commit: they do not change any more."""
         self.answers: dict[str, str] = {}
         """Values for the env file that a person gave to this process; they are written nowhere else."""
+        self.volumes = Known()
+        """What was found out of volumes, and of images that can read them."""
         self.env_plan: EnvPlan | None = None
         """The last one that was made."""
 
@@ -102,6 +106,13 @@ class World:
     def compose(self) -> Compose:
         return Compose(self.shell, self.app.stack)
 
+    @property
+    def volumes(self) -> Volumes:
+        """The app's volumes, through images that it has: those of databases first, which have the better tools."""
+        data, ours = self.data_services(), [c for c in self.containers if not c.oneoff]
+        images = [c.image_id for c in sorted(ours, key=lambda c: (c.service not in data, not c.running))]
+        return Volumes(self.shell, self.app.stack.project, self.run.id, tuple(images), self.scratch.volumes)
+
     def server(self, spec: DatabaseSpec) -> Server:
         """The database's server, in the container that runs its service now."""
         container = self.running(spec.service)
@@ -144,6 +155,16 @@ class World:
         return {spec.id: self.server(spec).size(self.database(spec)) for spec in self.app.databases.values()}
 
     @cached_property
+    def stores(self) -> tuple[Chosen, ...]:
+        """The volumes and directories that belong into a restore point; raises RefusedError where one cannot be."""
+        return tuple(chosen(self)) if self.app.volumes else ()
+
+    @cached_property
+    def store_looks(self) -> Mapping[str, Look]:
+        """What each of them holds, about, by its id."""
+        return {one.spec.id: self.volumes.estimate(one.store) for one in self.stores}
+
+    @cached_property
     def containers(self) -> tuple[Container, ...]:
         return tuple(self.docker.containers(self.app.stack.project))
 
@@ -158,7 +179,7 @@ class World:
         model = self.compose.model()
         for service in model.services.values():
             self.shell.redactor.learn(secrets_in({key: value or "" for key, value in service.environment.items()}))
-        self.shell.redactor.publish([model.project, *model.services])
+        self.shell.redactor.publish([model.project, *model.services, *model.volumes])
         return model
 
     @cached_property

@@ -311,6 +311,16 @@ class Docker:
         names = self._read("volume", "ls", "--quiet", "--filter", f"label={model.PROJECT}={project}").split()
         return [model.volume(data) for data in self._inspect("volume", names)] if names else []
 
+    def volume(self, name: str) -> Volume | None:
+        found = self._inspect("volume", [name])
+        return model.volume(found[0]) if found else None
+
+    def mounting(self, source: str) -> list[Container]:
+        """Containers that mount a volume, by its name; those of other projects, and of none, too."""
+        ids = self._read("ps", "--quiet", "--no-trunc", "--all", "--filter", f"volume={source}").split()
+        found = [model.container(data) for data in self._inspect("container", ids)] if ids else []
+        return [each for each in found if any(mount.name == source for mount in each.mounts)]
+
     def volume_size(self, name: str) -> int | None:
         """Bytes on disk, counted within 30 s; None when this process cannot see them."""
         found = self._inspect("volume", [name])

@@ -93,6 +93,8 @@ class Volume:
     driver: str
     mountpoint: str
     labels: Mapping[str, str] = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What the driver was told; of a `local` one: that its files are elsewhere."""
 
 
 def container(data: Mapping[str, Any]) -> Container:
@@ -130,7 +132,7 @@ def seconds_between(start: str, end: str) -> float:
 
 def volume(data: Mapping[str, Any]) -> Volume:
     """Reads one element of `docker volume inspect`."""
-    return Volume(data["Name"], data["Driver"], data["Mountpoint"], data.get("Labels") or {})
+    return Volume(data["Name"], data["Driver"], data["Mountpoint"], data.get("Labels") or {}, data.get("Options") or {})
 
 
 def pin_name(project: str, service: str, point_id: str) -> str:
