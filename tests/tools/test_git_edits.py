@@ -191,6 +191,11 @@ def test_contents_of_commits(world: World) -> None:
     assert git.read(commit, "infra/compose.yaml") == b"\xff\x00"
     assert git.read(commit, "infra") is None
     assert git.read(commit, "nothing") is None
+    every = git.list_files(commit)
+    assert git.read_all(commit, [*every, "nothing", "infra", every[0]]) == {
+        path: git.read(commit, path) for path in every
+    }
+    assert git.read_all(commit, []) == {}
     assert git.list_files(commit, "infra/") == ["infra/compose.yaml"]
     assert {*FIRST} <= {*git.list_files(commit)}
 

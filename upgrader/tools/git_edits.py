@@ -105,6 +105,20 @@ class Edits(Refs):
         found, result = self.attempt_data("cat-file", "blob", f"{commit}:{path}")
         return found if result.ok else None
 
+    def read_all(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of many files of a commit, by one git; those that it has not are left out."""
+        objects = {path: entry.object for path, entry in self.tree(commit).items() if entry.mode != _SUBMODULE}
+        wanted = [path for path in dict.fromkeys(paths) if path in objects]
+        if not wanted:
+            return {}
+        rest = self.data("cat-file", "--batch", stdin="".join(f"{objects[path]}\n" for path in wanted).encode())
+        found = {}
+        for path in wanted:
+            head, _, rest = rest.partition(b"\n")
+            size = int(head.rpartition(b" ")[2])
+            found[path], rest = rest[:size], rest[size + 1 :]
+        return found
+
     def submodules(self, commit: str) -> dict[str, str]:
         """The submodules of a commit: path and the commit it wants there."""
         return {path: entry.object for path, entry in self.tree(commit).items() if entry.mode == _SUBMODULE}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from upgrader.errors import RefusedError
 from upgrader.tools.postgres_client import Client
-from upgrader.tools.postgres_ledgers import LEDGERS, LOCKS
+from upgrader.tools.postgres_ledgers import LEDGERS, LOCKS, Kept, Ledger
 from upgrader.tools.postgres_sql import identifier, literal, schema_sha256
 
 # Extensions fill and own their tables; temporary ones are nobody's data.
@@ -118,8 +118,23 @@ class Catalog(Client):
         found = self._ledgers(database)
         if not found:
             return None
-        schema, table, ids = found[0]
-        return f"{schema}.{table}", [row[0] for row in self.query(ids, database)]
+        schema, table, ledger = found[0]
+        return f"{schema}.{table}", [row[0] for row in self.query(ledger.applied(_relation(schema, table)), database)]
+
+    def ledgers(self, database: str) -> list[Kept]:
+        """Every ledger of a known migrator, in whichever schema; the main schema and the better known first."""
+        kept: dict[tuple[str, str], Kept] = {}
+        for schema, table, ledger in self._ledgers(database):
+            if (schema, table) in kept:
+                continue  # told by fewer columns: a namesake
+            relation = _relation(schema, table)
+            if ledger.told:
+                rows = tuple(json.loads(row[0]) for row in self.query(ledger.rows(relation), database))
+                kept[schema, table] = Kept(ledger.migrators, schema, table, rows=rows)
+            else:
+                ids = tuple(row[0] for row in self.query(ledger.applied(relation), database))
+                kept[schema, table] = Kept(ledger.migrators, schema, table, ids=ids, compared=False)
+        return list(kept.values())
 
     def migrators_tables(self, database: str) -> set[tuple[str, str]]:
         """(schema, table) of all ledgers and of the locks beside them."""
@@ -131,8 +146,8 @@ class Catalog(Client):
         )
         return {(schema, table) for schema, table, _ in self._ledgers(database)} | {(a, b) for a, b in rows}
 
-    def _ledgers(self, database: str) -> list[tuple[str, str, str]]:
-        """(schema, table, the query for its ids) of each known ledger: the main schema and the better known first."""
+    def _ledgers(self, database: str) -> list[tuple[str, str, Ledger]]:
+        """(schema, table, what is known of it) of each known ledger: the main schema and the better known first."""
         names = ", ".join(literal(ledger.table) for ledger in LEDGERS)
         rows = self.query(
             f"SELECT n.nspname, c.relname, (SELECT json_agg(attname) FROM pg_catalog.pg_attribute"
@@ -142,7 +157,7 @@ class Catalog(Client):
             database,
         )
         return [
-            (schema, table, ledger.applied(f"{identifier(schema)}.{identifier(table)}"))
+            (schema, table, ledger)
             for ledger in LEDGERS
             for schema, table, columns in rows
             if ledger.table == table and ledger.columns <= set(json.loads(columns))
@@ -159,6 +174,10 @@ class Catalog(Client):
             f"Postgres in {self.container} has no database {database}",
             f"See: docker exec {self.container} psql -U {self.user} -l",
         )
+
+
+def _relation(schema: str, table: str) -> str:
+    return f"{identifier(schema)}.{identifier(table)}"
 
 
 def counting(exact_below_bytes: int | None) -> str:
