@@ -13,6 +13,7 @@ from tests.e2e.scenario import upgrader
 
 COMMANDS = [
     "", "upgrade", "rollback", "plan", "resume", "abandon", "status", "history", "history show", "doctor",
+    "migrations", "migrations status", "migrations pending",
     "playbook", "playbook list", "playbook show", "playbook check", "playbook schema",
 ]  # fmt: skip
 
@@ -72,7 +73,7 @@ def test_usage_errors_exit_with_2(words: list[str], told: str, tmp_path: Path) -
     "command",
     [
         "history show", "backups list", "backups show 1a2b", "backups verify", "backups pin 1a2b", "backups unpin 1a2b",
-        "backups prune", "backups export 1a2b app.tar",
+        "backups prune", "backups export 1a2b app.tar", "migrations status", "migrations pending",
     ],
 )  # fmt: skip
 def test_the_directory_may_follow_a_command_of_two_words(command: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from upgrader.cli import (
     doctor,
     env_check,
     history,
+    migrations,
     plan,
     playbook,
     restore,
@@ -45,6 +46,7 @@ app.command("backup")(backup.backup)
 app.add_typer(backups.app, name="backups")
 app.command("status")(status.status)
 app.add_typer(history.app, name="history")
+app.add_typer(migrations.app, name="migrations")
 app.command("doctor")(doctor.doctor)
 app.command("env-check")(env_check.env_check)
 app.add_typer(playbook.app, name="playbook")
@@ -93,7 +95,7 @@ def _common(
     ctx.obj = Common(directory=directory, project=project, playbook=playbook_name, output=output)
 
 
-for _tree in (app, history.app, backups.app, playbook.app):
+for _tree in (app, history.app, backups.app, migrations.app, playbook.app):
     _keep_examples(_tree)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from upgrader.cli.wiring import Desk
 from upgrader.engine.planner import verdicts
 from upgrader.errors import RefusedError, StoppedError
+from upgrader.model.migration import LedgerStatus
 from upgrader.model.plan import Plan
 from upgrader.steps.base import Context, Options
 from upgrader.tools.conversation import CancelledError
@@ -54,6 +55,25 @@ def _upgrade_plan(desk: Desk, options: Options, tick: Tick) -> tuple[Plan, Optio
         if not plan.refusals and nothing_to_do(ctx):
             plan = replace(plan, nothing=True)
     return plan, options
+
+
+def ledgers(desk: Desk, to: str, tick: Tick) -> tuple[str, list[LedgerStatus]]:
+    """The migrators' ledgers against the files of a target, or of what is checked out: its name, and each ledger."""
+    from upgrader.steps.ledgers import survey
+
+    with _stoppable(desk):
+        look = desk.planning("upgrade", Options(to=to))
+        look.world.docker.require()
+        git = look.world.git
+        head = git.head()
+        if to:
+            tick("Fetch from the remote")
+            git.fetch()
+        target = git.resolve(to, desk.app.release_tags) if to else None
+        tick("Read the migrators' ledgers")
+        with look.world.looks.looking():
+            found = survey(look.world, target.commit if target else head, head)
+        return target.name if target else git.name_of(head), found
 
 
 def rollback_plan(desk: Desk, ctx: Context, tick: Tick = lambda _text: None) -> Plan:

@@ -7,6 +7,7 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.credentials import wrong_login
+from upgrader.steps.ledgers import broken_in
 from upgrader.tools.compose import differs
 from upgrader.tools.postgres_sql import is_ours
 
@@ -101,7 +102,7 @@ class StackCheck(Preflight):
 
 
 class Databases(Preflight):
-    """Every database answers, with the credentials that the app uses."""
+    """Every database answers, with the credentials that the app uses; no migrator left one half migrated."""
 
     uses: Literal["preflight.databases"]
 
@@ -127,6 +128,9 @@ class Databases(Preflight):
                 )
             if trouble := wrong_login(ctx, spec):
                 return Refused(trouble, f"${{EDITOR:-vi}} {ctx.world.env_path}  # a volume keeps its first password")
+            # a way back may well begin here: it brings the ledger back too
+            if ctx.run.kind == "upgrade" and (refusal := broken_in(ctx.world, spec)):
+                return refusal
             found[spec.id] = f"{name} ({size(ctx.world.sizes[spec.id])}) on Postgres {info.version}"
         return Satisfied("; ".join(found.values()) or "the app has none", {"databases": found})
 
