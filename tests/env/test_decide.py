@@ -381,3 +381,42 @@ def test_an_overlays_comment_is_a_reason() -> None:
     )
     found = decided("REDIS_URL=redis://valkey:6379\n", overlay=overlay)
     assert found.evidence[:2] == ("annotated @required", "Without it every import fails")
+
+
+@pytest.mark.parametrize(
+    ("live", "decision", "value"),
+    [
+        ("v4.1.2", "copy", "v4.1.3"),  # as shipped: it follows the release
+        ("v4.0.0-patched", "ask", None),
+    ],
+)
+def test_a_pin_under_another_name_does_not_keep_the_old_version(live: str, decision: str, value: str | None) -> None:
+    old, new = (
+        read_references([("compose.yaml", f"services: {{web: {{image: 'shop/web:${{{key}}}'}}}}".encode())])
+        for key in ("SHOP_TAG", "FRONTEND_SHOP_VERSION")
+    )
+    found = decided(
+        "FRONTEND_SHOP_VERSION=v4.1.3\n",
+        live=f"SHOP_TAG={live}\n",
+        previous="SHOP_TAG=v4.1.2\n",
+        compose=new,
+        previous_compose=old,
+    )
+    assert (found.decision, found.value) == (decision, value)
+
+
+def test_the_switch_of_a_renamed_family_is_not_switched_off() -> None:
+    names = ("", "_DOMAIN", "_DNS_TOKEN", "_PORT")
+    old = "".join(f"TUNNELS{name}=\n" for name in names).replace("TUNNELS=", "TUNNELS=false")
+    live = "".join(f"TUNNELS{name}=ours\n" for name in names).replace("TUNNELS=ours", "TUNNELS=true")
+    case = Case(
+        live=Document.parse(live.encode()),
+        previous=Document.parse(old.encode()),
+        example=Document.parse(old.replace("TUNNELS", "WEB_ENDPOINTS").encode()),
+    )
+    found = {each.key: each for each in decide(case)}
+    assert (found["WEB_ENDPOINTS"].decision, found["WEB_ENDPOINTS"].source) in {
+        ("ask", "TUNNELS"),
+        ("carry", "TUNNELS"),
+    }
+    assert found["WEB_ENDPOINTS_DOMAIN"].source == "TUNNELS_DOMAIN"

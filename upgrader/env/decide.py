@@ -156,10 +156,24 @@ class _Decider:
         need: Need = "security" if secret else self._need_of_old(each, past)
         verb: Verb = "carry" if past.sure and past.value else "ask"
         length = length_demanded(self.facts, each) if secret else None
+        if verb == "carry" and not secret and (pin := self._pinned_anew(each, past)):
+            return _decision(each, pin, Requirement(need, ()))
         if verb == "carry" and length and not fits(past.value or "", length):
             why = f"its value there has another length than the one it must have here: {length}"
             return _decision(each, Answer("ask", (past.why, why), source=past.source), Requirement(need, ()))
         return _decision(each, Answer(verb, (past.why,), past.value, source=past.source), Requirement(need, ()))
+
+    def _pinned_anew(self, each: Entry | Disabled, past: Past) -> Answer | None:
+        """What becomes of an image's pin that has another name now: the old value would keep the old version."""
+        value, pins = self.facts.value(each), any(ref.section == "image" for ref in self.facts.references(each.key))
+        if not pins or not past.source or not value or value == past.value or evidence.is_placeholder(value):
+            return None
+        shipped = self.facts.previous.get(past.source) if self.facts.previous else None
+        if shipped == past.value:
+            return Answer("copy", (past.why, "the value there is the one that the old version shipped"), value)
+        return Answer(
+            "ask", (past.why, "it pins an image, and the value there is a choice of yours"), source=past.source
+        )
 
     def _need_of_old(self, each: Entry | Disabled, past: Past) -> Need:
         """What hangs on a setting that has another name now: by the names alone, no more than is said of it."""

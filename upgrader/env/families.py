@@ -32,9 +32,11 @@ def renamed(previous: Document, example: Document) -> Mapping[str, Renamed]:
     for key, old in _in_framework(before, now, gone, new):
         found.setdefault(key, (old, f"{old} is gone, and it has the name and the value that this one had"))
     for old_prefix, new_prefix, suffixes in _prefixes(before, now, gone, new):
+        why = f"the keys {old_prefix}_… are called {new_prefix}_… now"
         for suffix in suffixes:
-            why = f"the keys {old_prefix}_… are called {new_prefix}_… now"
             found.setdefault(f"{new_prefix}_{suffix}", (f"{old_prefix}_{suffix}", why))
+        if old_prefix in gone and new_prefix in new:  # the switch of what the others set up
+            found.setdefault(new_prefix, (old_prefix, why))
     return found
 
 
