@@ -69,7 +69,7 @@ def test_a_backup_and_all_that_is_done_with_it(app: Installation, tmp_path: Path
 
     asked = operator("restore", run.id, "--in-place", "--yes", code=4)
     assert "--accept-data-loss" in asked.err
-    assert "2 rows written since" in asked.err
+    assert "2 inserted since" in asked.err
     boxes = operator.boxes()
     operator("restore", run.id, "--in-place", "--yes", "--accept-data-loss", "--output", "plain")
     assert app.notes() == rows

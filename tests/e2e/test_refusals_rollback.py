@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.e2e.bad import Answer, picture, refuse, upgrader
+from tests.e2e.bad import PATIENCE, Answer, picture, refuse, upgrader
 from upgrader.demo.host import Installation
 
 pytestmark = pytest.mark.docker
@@ -153,7 +155,41 @@ def test_lost_rows_are_asked_about_by_a_flag_of_their_own(upgraded: Installation
         hint="--accept-data-loss",
     )
     assert "public.notes" in answer.err
+    before = picture(upgraded)
+    shown = upgrader(upgraded.path, "rollback", "--data", "restore", "--dry-run", "--output", "json")
+    losses = {loss["table"]: loss for loss in json.loads(shown.out)["losses"]}
+    now = len(upgraded.notes())
+    notes = {"before": 3, "now": now, "inserted": now - 3, "updated": 0, "deleted": 0, "exact": True}
+    assert losses["public.notes"] == {
+        "database": "ledgerly",
+        "table": "public.notes",
+        **notes,
+        "how": "rows",
+        "what": "row",
+    }
+    assert picture(upgraded) == before
     assert set(written) <= set(upgraded.notes())
+
+
+def test_rows_are_given_up_by_the_name_of_the_app(upgraded: Installation) -> None:
+    """At a terminal: neither y nor Enter does it, and --yes does not answer this question."""
+    upgraded.write(1)
+    before = picture(upgraded)
+    words = ["-m", "upgrader", "-C", str(upgraded.path), "rollback", "--data", "restore", "--yes", "--output", "plain"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    child = pexpect.spawn(sys.executable, words, env=env, encoding="utf-8", timeout=PATIENCE, dimensions=(50, 120))
+    prompt = f"Type {upgraded.project} to agree, or just Enter to leave it: "
+    child.expect("Go back to v1.0.0, with changes to [0-9]+ rows? set aside[?]")
+    child.expect_exact(prompt)
+    child.sendline("y")
+    child.expect_exact(f"Please answer {upgraded.project}, letter for letter.")
+    child.expect_exact(prompt)
+    child.sendline("")
+    child.expect_exact("declined: nothing was changed")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 4
+    assert picture(upgraded) == before
 
 
 def test_a_journal_with_a_bad_line(upgraded: Installation, upgrader_home: Path) -> None:

@@ -17,7 +17,7 @@ from upgrader.model.run import Run
 from upgrader.model.secret import Redactor
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.playbook.load import Playbook, from_text
-from upgrader.steps.base import Context, Options, StepModel
+from upgrader.steps.base import Context, Options, Question, StepModel
 from upgrader.steps.kinds import KINDS
 from upgrader.steps.world import Scratch, World
 from upgrader.tools.conversation import CancelledError
@@ -97,6 +97,15 @@ class Cheat(Write):
     def check(self, ctx: Context) -> Verdict:
         ctx.shell.run(Command(("touch", "changed"), cwd=ctx.app.stack.directory, changes=True))
         return Satisfied("cheated")
+
+
+class Wonder(Write):
+    """Asks before it writes what was answered."""
+
+    def apply(self, ctx: Context) -> e.Facts:
+        answer = ctx.ask(Question("wonder", f"Write {self.name}?", "--write"))
+        (ctx.app.stack.directory / self.name).write_text(answer)
+        return {"name": self.name}
 
 
 class Leak(Write):

@@ -19,6 +19,7 @@ from tests.engine.steps import (
     Look,
     Refuse,
     Sleep,
+    Wonder,
     Write,
 )  # fmt: skip
 from upgrader.engine import journal
@@ -55,6 +56,13 @@ def test_a_step_is_on_record_before_it_acts(bench: Bench) -> None:
     replace(engine, sinks=[*engine.sinks, look]).go()
     assert recorded == [True]
     assert bench.file("a") == "x"
+
+
+def test_what_a_step_asks_is_on_record_and_so_is_the_answer(bench: Bench) -> None:
+    bench.engine({"prepare": [Wonder(id="a", name="a")]}).go()
+    asked = [event for event in bench.heard if isinstance(event, e.Asked | e.Answered)]
+    assert asked == [e.Asked("a", "Write a?"), e.Answered("a", "y")]
+    assert bench.file("a") == "y"
 
 
 def test_a_run_that_goes_on_takes_only_the_steps_that_are_left(bench: Bench) -> None:

@@ -51,7 +51,11 @@ def refused_plan() -> Plan:
         "v1.1.0 ships .env, which is yours",
         "mv .env .env.mine",
     )
-    return plan(steps=(step,), losses=(Loss("app", "orders", 120, 132), Loss("app", "visits", 9000, 9801, exact=False)))
+    losses = (
+        Loss("app", "orders", 120, 131, inserted=12, updated=3, deleted=1),
+        Loss("app", "visits", 9000, 9801, exact=False, inserted=801, how="counts"),
+    )
+    return plan(steps=(step,), losses=losses)
 
 
 def run(*events: e.Event, at: str = "2025-11-20T11:35:02.123Z") -> Run:

@@ -24,6 +24,7 @@ class Choice:
     flag: str = "--yes"
     choices: Mapping[str, str] = field(default_factory=lambda: {"y": "yes", "n": "no"})
     default: str = "n"
+    phrase: str = ""
 
 
 KEEP = Choice("edits", "compose.yaml was edited here.", "--keep-local-changes", {"k": "keep mine", "t": "theirs"}, "")
@@ -106,6 +107,37 @@ def test_the_end_of_input_declines() -> None:
     shown = io.StringIO()
     assert Terminal(io.StringIO(), shown)(Choice(default="y")) == "n"
     assert shown.getvalue() == "Upgrade shop to v1.1.0? [Y/n] \n"
+
+
+LOSSY = Choice("rollback", "Go back, with 12 rows set aside?", "--accept-data-loss", phrase="shop")
+
+
+def test_what_must_not_be_agreed_to_by_habit_is_agreed_to_by_its_name() -> None:
+    program = (
+        "from tests.ui.test_ask import LOSSY; from upgrader.ui.ask import asker\n"
+        "ask = asker(yes=True)\n"
+        "print('got', ask(LOSSY)); print('got', ask(LOSSY)); print('got', ask(LOSSY))\n"
+    )
+    environ = {"PATH": "/usr/bin:/bin", "TERM": "xterm", "LANG": "C.UTF-8"}
+    child = pexpect.spawn(sys.executable, ["-c", program], cwd=ROOT, env=environ, encoding="utf-8", timeout=20)
+    prompt = "Type shop to agree, or just Enter to leave it: "
+    child.expect_exact("Go back, with 12 rows set aside?\r\n" + prompt)
+    for wrong in ("y", "yes", "Shop", "shops"):
+        child.sendline(wrong)
+        child.expect_exact("Please answer shop, letter for letter.")
+        child.expect_exact(prompt)
+    child.sendline(" shop ")
+    child.expect_exact("got y")
+    child.expect_exact(prompt)
+    child.sendline("")
+    child.expect_exact("got n")
+    child.expect_exact(prompt)
+    child.sendline("no")
+    child.expect_exact("got n")
+    child.expect(pexpect.EOF)
+    with pytest.raises(RefusedError) as error:
+        Yes(Nobody())(LOSSY)
+    assert error.value.hint == "pass --accept-data-loss"
 
 
 @pytest.mark.parametrize(

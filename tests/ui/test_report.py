@@ -5,7 +5,7 @@ import io
 from tests.ui import samples
 from tests.ui.story import failed, forward, started
 from upgrader.model import events as e
-from upgrader.model.plan import Plan
+from upgrader.model.plan import Plan, lost
 from upgrader.ui.report import run_details, show_plan
 from upgrader.ui.tables import history_table, status_screen
 
@@ -105,9 +105,11 @@ def test_refusals_and_losses_come_first() -> None:
         "     → mv .env .env.mine",
         "",
         "Lost by going back",
-        "  app.orders  12 rows written since         132 now, 120 then",
+        "  app.orders  12 inserted, 3 updated, 1 deleted since  131 now, 120 then",
     ]
-    assert "about 801 rows written since" in text
+    assert "about 801 inserted since  " in text
+    assert "9801 now, 9000 then; rows that were only updated cannot be told" in text
+    assert lost(samples.refused_plan().losses) == "about 817 rows"
     assert text.endswith("\nRefused: nothing will be changed.")
     assert "\x1b[1;31mRefused\x1b[0m\n" in shown(samples.refused_plan(), color=True)
 

@@ -39,7 +39,7 @@ def restore(
     in_place: Annotated[bool, typer.Option("--in-place", help="In the place of the live data.")] = False,
     yes: c.YesOption = False,
     accept_data_loss: Annotated[
-        bool, typer.Option("--accept-data-loss", help="Do not ask about rows that will be set aside.")
+        bool, typer.Option("--accept-data-loss", help="Do not ask for the app's name where rows will be set aside.")
     ] = False,
     trust: c.TrustOption = "",
     directory: c.DirectoryOption = None,
@@ -82,10 +82,12 @@ def perform(desk: "Desk", wanted: str) -> int:
             made = restore_plan(desk, desk.planning("restore", options), tick)
         say.plan(desk, made)
         refuse(made)
-        gone = lost(made.losses)
         what = f"Put the data of {point.id} in the place of today's"
-        flag = "--accept-data-loss" if gone else "--yes"
-        agree(desk, Question("restore", f"{what}, with {gone} set aside?" if gone else f"{what}?", flag))
+        question = Question("restore", f"{what}?", "--yes")
+        if made.losses:
+            text = f"{what}, with changes to {lost(made.losses)} set aside?"
+            question = Question("restore", text, "--accept-data-loss", phrase=made.project)
+        agree(desk, question)
         return say.outcome(desk, session.start("restore", options, f"Restore the data of {point.id}", made))
 
 

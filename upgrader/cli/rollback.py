@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgrader.cli import common as c
-from upgrader.errors import RefusedError, UsageError
+from upgrader.errors import ExitCode, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from upgrader.cli.wiring import Desk
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 HELP = """Go back to the version that an upgrade left, with the data of that moment.
 
 Restores into new databases and swaps them by renaming; what was live is kept aside, so that --undo returns to it.
-Says first what would be lost. With an unfinished upgrade, goes back from that one.
+Says first what would be lost: rows inserted, updated and deleted since, per table. Who goes back all the same types
+the app's name; scripts pass --accept-data-loss. With an unfinished upgrade, goes back from that one.
 
 Examples:
   upgrader rollback
   upgrader rollback --to v1.0.0
   upgrader rollback --undo
+  upgrader rollback --dry-run --output json
   upgrader rollback --to v1.0.0 --yes --accept-data-loss
 """
 
@@ -43,7 +45,10 @@ def rollback(
     ] = "auto",
     yes: c.YesOption = False,
     accept_data_loss: Annotated[
-        bool, typer.Option("--accept-data-loss", help="Do not ask about rows that will be set aside.")
+        bool, typer.Option("--accept-data-loss", help="Do not ask for the app's name where rows will be set aside.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done and lost; change nothing.")
     ] = False,
     directory: c.DirectoryOption = None,
     project: c.ProjectOption = "",
@@ -58,21 +63,23 @@ def rollback(
     common = c.of(ctx).override(directory=directory, project=project, output=output)
     flags = {"--accept-data-loss": "y"} if accept_data_loss else {}
     desk, _ = open_frozen(common, yes=yes, flags=flags)
-    return perform(desk, to=to, run_id=run_id, undo=undo, data=data)
+    return perform(desk, to=to, run_id=run_id, undo=undo, data=data, dry_run=dry_run)
 
 
 rollback.__doc__ = HELP
 
 
-def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False, data: str = "auto") -> int:
-    """Choose the restore point, plan, ask, go back; returns the exit code."""
+def perform(
+    desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False, data: str = "auto", dry_run: bool = False
+) -> int:
+    """Choose the restore point, plan, ask, go back; returns the exit code. A `dry_run` ends with the plan."""
     from upgrader.cli import say
     from upgrader.cli.agree import agree, guard
     from upgrader.cli.target import refuse, rollback_plan
     from upgrader.engine.runner import unfinished
     from upgrader.steps.base import Options
 
-    if (found := unfinished(desk.state)) is not None:
+    if (found := unfinished(desk.state)) is not None and not dry_run:
         from upgrader.cli.resume import turn_back
 
         return turn_back(desk, *found)
@@ -87,6 +94,9 @@ def perform(desk: "Desk", *, to: str = "", run_id: str = "", undo: bool = False,
         guard(desk)
         with say.looking(desk) as tick:
             made = rollback_plan(desk, desk.planning("rollback", options, parent), tick)
+        if dry_run:
+            say.plan_answer(desk, made)
+            return int(ExitCode.REFUSED) if made.refusals else 0
         say.plan(desk, made)
         refuse(made)
         if made.nothing:
@@ -102,8 +112,8 @@ def _question(made: "Plan") -> "Question":
 
     if not made.losses:
         return Question("rollback", f"Go back to {made.to_version} now?", "--yes")
-    text = f"Go back to {made.to_version}, with {lost(made.losses)} set aside?"
-    return Question("rollback", text, "--accept-data-loss")
+    text = f"Go back to {made.to_version}, with changes to {lost(made.losses)} set aside?"
+    return Question("rollback", text, "--accept-data-loss", phrase=made.project)
 
 
 def _chosen(desk: "Desk", to: str, run_id: str) -> "RestorePoint":

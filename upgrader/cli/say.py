@@ -109,7 +109,7 @@ _DATA = {
     "untouched": "as before: nothing in the database had changed",
     "copy": "as before: back to the copy made right before the migrations",
     "carry": "the old schema, with every row written meanwhile carried over",
-    "dump": "restored from the dump",
+    "dump": "restored from the dump; what was written since it was made is not in it",
     "aside": "as before",
 }
 

@@ -14,7 +14,7 @@ from upgrader.model import events as e
 from upgrader.model.run import FORWARD_PHASES, Run
 from upgrader.model.secret import Redactor
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
-from upgrader.steps.base import Context, StepModel
+from upgrader.steps.base import Ask, Context, Question, StepModel
 from upgrader.tools.conversation import CancelledError
 from upgrader.tools.files import look_for_room
 
@@ -165,7 +165,15 @@ class Engine:
         log = self.directory / "logs" / f"{step.id}.log"
         shell = ctx.shell.changing(log, lambda line: self.emit(e.Output(step.id, line)))
         shell = replace(shell, tick=lambda: self._tick(step))
-        return ctx.using(shell, lambda text: self.emit(e.Said(step.id, text)))
+        asking = replace(ctx, ask=lambda question: self._ask(step, ctx.ask, question))
+        return asking.using(shell, lambda text: self.emit(e.Said(step.id, text)))
+
+    def _ask(self, step: StepModel, ask: Ask, question: Question) -> str:
+        """What is asked in the midst of a run is written down, and the screen makes room for it."""
+        self.emit(e.Asked(step.id, question.text))
+        answer = ask(question)
+        self.emit(e.Answered(step.id, answer))
+        return answer
 
     def _tick(self, step: StepModel) -> bool:
         self.emit(e.Ticked(step.id))

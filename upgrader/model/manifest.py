@@ -53,10 +53,14 @@ class SavedDatabase:
     schema_sha256: str = ""
     ledger_sha256: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes on disk of each table, without indexes."""
     size: int = 0
     seconds: float = 0.0
     taken_at: str = ""
     """The moment that it shows, by the server's clock."""
+    moment: Mapping[str, Any] = field(default_factory=dict)
+    """The same by its transactions, as `postgres_moments.Moment` has it: by it, what is written later can be told."""
     proved: Proved | None = None
 
 

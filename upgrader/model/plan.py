@@ -55,7 +55,13 @@ class DiskNeed:
 
 @dataclass(frozen=True)
 class Loss:
-    """Rows of a table, or files of a volume, that going back would lose. `exact` is False for an estimate."""
+    """What going back would undo in a table: rows inserted, updated and deleted since `before`, `now` being there. In a
+    volume: the files `inserted`, which is to say written.
+
+    `exact` is False for an estimate. `how` it is known: `rows` (each row of now was dated), `statistics` (the server's,
+    which count what was rolled back as well), `counts` (of rows then and now: updates do not show in these), or `times`
+    (of files).
+    """
 
     database: str
     table: str
@@ -64,6 +70,14 @@ class Loss:
     exact: bool = True
     what: str = "row"
     """What is counted: rows, or files."""
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    how: str = "rows"
+
+    @property
+    def count(self) -> int:
+        return self.inserted + self.updated + self.deleted
 
 
 Row = tuple[str, ...]
@@ -219,16 +233,34 @@ def _refusal(step: PlannedStep) -> list[Row]:
 
 def _loss(loss: Loss) -> Row:
     about = "" if loss.exact else "about "
-    what = f"{about}{plural(loss.now - loss.before, loss.what)} written since"
-    return f"{loss.database}.{loss.table}", what, f"{about}{loss.now} now, {loss.before} then"
+    if loss.what != "row":
+        what = f"{about}{plural(loss.count, loss.what)} written since"
+        return f"{loss.database}.{loss.table}", what, f"{about}{loss.now} now, {loss.before} then"
+    counts = {"inserted": loss.inserted, "updated": loss.updated, "deleted": loss.deleted}
+    what = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return (
+        f"{loss.database}.{loss.table}",
+        f"{about}{what} since",
+        f"{loss.now} now, {loss.before} then{_HOW[loss.how]}",
+    )
+
+
+_HOW = {
+    "rows": "",
+    "statistics": "; by the server's statistics",
+    "counts": "; rows that were only updated cannot be told",
+}
 
 
 def lost(losses: Sequence[Loss]) -> str:
-    """What they are in all: `3 rows and 2 files`; empty without any."""
-    found: dict[str, int] = {}
+    """What they are in all: `3 rows and about 2 files`; empty without any."""
+    found: dict[str, list[Loss]] = {}
     for loss in losses:
-        found[loss.what] = found.get(loss.what, 0) + loss.now - loss.before
-    return " and ".join(plural(count, what) for what, count in found.items())
+        found.setdefault(loss.what, []).append(loss)
+    return " and ".join(
+        ("" if all(loss.exact for loss in alike) else "about ") + plural(sum(loss.count for loss in alike), what)
+        for what, alike in found.items()
+    )
 
 
 def _disk(need: DiskNeed) -> Row:

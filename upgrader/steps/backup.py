@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -26,6 +26,8 @@ from upgrader.steps.volumes import holds, note_all, save_all, stopping
 from upgrader.steps.way import ledger_digest
 from upgrader.tools.docker_pause import paused
 from upgrader.tools.postgres import Pace, Server, Snapshot, name_for
+from upgrader.tools.postgres_moments import MOMENT, Moment
+from upgrader.tools.postgres_snapshots import Session
 
 
 class Backup(StepModel):
@@ -131,15 +133,24 @@ class Backup(StepModel):
             server.end_leftovers()
         with ExitStack() as stack:
             moments = self._moments(ctx, stack)
-            return tuple(self._dump(ctx, root, spec, moments[spec.id]) for spec in specs)
+            return tuple(self._dump(ctx, root, spec, *moments[spec.id]) for spec in specs)
 
-    def _moments(self, ctx: Context, stack: ExitStack) -> dict[str, Snapshot]:
-        """All databases are fixed at once, then dumped one after the other."""
-        specs, sessions = ctx.app.databases.values(), {}
-        for spec in specs:
+    def _moments(self, ctx: Context, stack: ExitStack) -> dict[str, tuple[Snapshot, Moment]]:
+        """All databases are fixed at once, then dumped one after the other.
+
+        The statistics are read just before: what is written in between is counted once too often, and never too seldom.
+        """
+        sessions: dict[str, Session] = {}
+        for spec in ctx.app.databases.values():
             sessions[spec.id] = stack.enter_context(ctx.world.server(spec).holding(ctx.world.database(spec)))
+        noted = {name: Moment.of_rows(session.query(MOMENT)) for name, session in sessions.items()}
+        moments = self._taken(ctx, sessions)
+        return {name: (taken, noted[name].at(taken.transactions)) for name, taken in moments.items()}
+
+    def _taken(self, ctx: Context, sessions: Mapping[str, Session]) -> dict[str, Snapshot]:
         if not self.consistent:
             return {name: session.take() for name, session in sessions.items()}
+        specs = ctx.app.databases.values()
         writers = [container for container in ctx.world.writers() if container.state == "running"]
         started = time.monotonic()
         with paused(ctx.shell, [writer.id for writer in writers]):
@@ -164,25 +175,27 @@ class Backup(StepModel):
                 size=server.size(name),
             )
 
-    def _dump(self, ctx: Context, root: Path, spec: DatabaseSpec, moment: Snapshot) -> SavedDatabase:
+    def _dump(self, ctx: Context, root: Path, spec: DatabaseSpec, taken: Snapshot, moment: Moment) -> SavedDatabase:
         server, name = ctx.world.server(spec), ctx.world.database(spec)
         with ctx.world.looks.looking():
             known, bytes_ = self._known(ctx, spec, server), server.size(name)
             description = json.dumps(asdict(server.describe(name)), indent=1).encode()
         ctx.say(f"dumping {name} ({size(bytes_)})")
         archive = f"databases/{spec.id}.dump"
-        dump = server.dump(name, root / archive, snapshot=moment, pace=Pace(self.jobs, self.nice), say=ctx.say)
+        dump = server.dump(name, root / archive, snapshot=taken, pace=Pace(self.jobs, self.nice), say=ctx.say)
         ctx.say(f"{name}: {size(dump.size)} {dump.how}, read back in full, {plural(len(dump.rows), 'table')}")
         members = (SavedFile(str(Path(archive, member.name)), member.sha256, member.size) for member in dump.members)
         beside = save(root, f"databases/{spec.id}.json", description)
         return SavedDatabase(
             **known,
             taken_at=dump.taken_at,
+            moment=moment.to_json(),
             method="dump",
             archive=archive,
             files=(*members, self._globals(server, root, spec), beside),
             schema_sha256=dump.schema_sha256,
             rows={table: count.count for table, count in dump.rows.items()},
+            sizes={table: count.bytes for table, count in dump.rows.items()},
             size=bytes_,
             seconds=round(dump.seconds, 3),
             proved=Proved("read", ctx.now()),

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """A choice for a person. `flag` answers it without a terminal; `default` is taken on a bare Enter."""
+    """A choice for a person. `flag` answers it without a terminal; `default` is taken on a bare Enter.
+
+    With a `phrase`, only who types exactly that says `y`: for what must not be agreed to by habit.
+    """
 
     id: str
     text: str
     flag: str
     choices: Mapping[str, str] = field(default_factory=lambda: {"y": "yes", "n": "no"})
     default: str = "n"
+    phrase: str = ""
 
 
 class Ask(Protocol):

@@ -1,5 +1,6 @@
 """Databases: copied before a risky migration, and brought back by renaming, never by writing over one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from upgrader.steps.fingerprints import foreign_keys
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way, ledger_digest
 from upgrader.tools.postgres import Server, name_for
+from upgrader.tools.postgres_moments import instant, moment
 
 
 class DatabaseCopy(StepModel):
@@ -31,8 +33,8 @@ class DatabaseCopy(StepModel):
             return Satisfied("not needed: only additions are to come")
         copies = {spec.id: _name(ctx, spec, "before") for spec in ctx.app.databases.values()}
         if all(self._is_there(ctx, spec, copies[spec.id]) for spec in ctx.app.databases.values()):
-            return Satisfied("they are there", {"copies": copies})
-        return Needed(", ".join(copies.values()), {"copies": copies})
+            return Satisfied("they are there", {"copies": copies, "oids": self._oids(ctx, copies)})
+        return Needed(", ".join(copies.values()), {"copies": copies, "moments": {} if ctx.planning else moments(ctx)})
 
     def _is_there(self, ctx: Context, spec: DatabaseSpec, copy: str) -> bool:
         """Whether the copy is there and its original open again: cut off in between, it would stay shut."""
@@ -45,7 +47,12 @@ class DatabaseCopy(StepModel):
             server, copy = ctx.world.server(spec), _name(ctx, spec, "before")
             server.copy(ctx.world.database(spec), copy)  # one that is there stays as it is; the original is opened
             copies[spec.id] = copy
-        return {"copies": copies}
+        return {"copies": copies, "oids": self._oids(ctx, copies)}
+
+    def _oids(self, ctx: Context, copies: Mapping[str, str]) -> Facts:
+        """Which database each is a copy of, under whatever names they go later."""
+        servers = {spec.id: (ctx.world.server(spec), ctx.world.database(spec)) for spec in ctx.app.databases.values()}
+        return {each: [server.oid(name), server.oid(copies[each])] for each, (server, name) in servers.items()}
 
 
 class DatabaseStart(StepModel):
@@ -226,12 +233,14 @@ class DatabaseSwap(StepModel):
             return Satisfied("the data stays as it is", {"aside": {}})
         aside = {spec.id: _name(ctx, spec, "aside") for spec in specs}
         if all(ctx.world.server(spec).exists(aside[spec.id]) for spec in specs):
-            return Satisfied("swapped already", {"aside": aside})
+            begun = {spec.id: self._begun(ctx, spec, ctx.world.database(spec)) for spec in specs}
+            return Satisfied("swapped already", {"aside": aside, "moments": begun})
         return Needed(", ".join(ctx.world.database(spec) for spec in specs), {"aside": aside})
 
     def apply(self, ctx: Context) -> Facts:
         ways = ctx.run.facts("database.stage")["ways"]
         aside: dict[str, str] = {}
+        begun: dict[str, Facts] = {}
         for spec in ctx.app.databases.values():
             if ways[spec.id] == "untouched":
                 continue
@@ -239,10 +248,18 @@ class DatabaseSwap(StepModel):
             aside[spec.id] = keep
             if server.exists(keep):
                 server.let_in(name)
+                begun[spec.id] = self._begun(ctx, spec, name)
                 continue  # swapped before we were cut off: both renames are one transaction
-            server.swap(name, self._staged(ctx, spec, server, ways[spec.id]), keep)
+            staged = self._staged(ctx, spec, server, ways[spec.id])
+            with ctx.world.looks.looking():
+                begun[spec.id] = self._begun(ctx, spec, staged)
+                server.swap(name, staged, keep)
             ctx.say(f"{name}: swapped; what was live is kept as {keep}")
-        return {"aside": aside}
+        return {"aside": aside, "moments": begun}
+
+    def _begun(self, ctx: Context, spec: DatabaseSpec, name: str) -> Facts:
+        """When the life of the swapped-in database begins: what is written from then on, an undo would set aside."""
+        return instant(ctx.world.server(spec), name).to_json()
 
     def _staged(self, ctx: Context, spec: DatabaseSpec, server: Server, way: str) -> str:
         back = Way(ctx)
@@ -257,6 +274,12 @@ class DatabaseSwap(StepModel):
             carried = server.carry(ctx.world.database(spec), staged, archive_of(ctx, spec))
             ctx.say(f"{sum(carried.rows.values())} rows carried over into the old schema")
         return staged
+
+
+def moments(ctx: Context) -> Facts:
+    """The present moment of each database, by its transactions: what is written later can be told from it."""
+    specs = ctx.app.databases.values()
+    return {spec.id: moment(ctx.world.server(spec), ctx.world.database(spec)).to_json() for spec in specs}
 
 
 def archive_of(ctx: Context, spec: DatabaseSpec) -> Path:

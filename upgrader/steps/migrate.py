@@ -9,6 +9,7 @@ from upgrader.model.duration import duration
 from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.database import moments
 
 TAIL = 200
 """How many of the last lines are searched for what went wrong: stack traces and dumped objects follow it."""
@@ -51,7 +52,8 @@ class Migrate(StepModel):
                 return Satisfied("they ran", self._facts(ctx, made.name))
         count = len(ctx.run.facts("preflight.target").get("files", ctx.world.migrations.files))
         return Needed(
-            f"service {service}" + (f", {count} new" if count else ", nothing new expected"), self._ledgers(ctx)
+            f"service {service}" + (f", {count} new" if count else ", nothing new expected"),
+            {**self._ledgers(ctx), "moments": {} if ctx.planning else moments(ctx)},
         )
 
     def _service(self, ctx: Context) -> str:
@@ -88,6 +90,7 @@ class Migrate(StepModel):
 
     def _facts(self, ctx: Context, name: str) -> Facts:
         before = ctx.run.before(self.id).get("ledgers", {})
-        now = self._ledgers(ctx)["ledgers"]
+        with ctx.world.looks.looking():
+            now, ended = self._ledgers(ctx)["ledgers"], moments(ctx)
         applied = [item for spec, ids in now.items() for item in ids if item not in before.get(spec, [])]
-        return {"container": name, "applied": applied}
+        return {"container": name, "applied": applied, "moments": ended}

@@ -2,22 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime
 
 from upgrader.errors import UpgraderError
-from upgrader.model.app import DatabaseSpec
 from upgrader.model.duration import size
-from upgrader.model.manifest import SavedDatabase
 from upgrader.model.plan import DiskNeed, EnvChange, ImageChange, Loss, Plan, PlannedStep
 from upgrader.model.secret import looks_secret
 from upgrader.model.verdict import Refused
 from upgrader.steps.base import Context, Options
 from upgrader.steps.compose_up import ComposeUp
-from upgrader.steps.database import kept_copy, way_back
+from upgrader.steps.database import way_back
 from upgrader.steps.disk import needs
 from upgrader.steps.images import built, pulled
-from upgrader.steps.points import Points
+from upgrader.steps.losses import losses
 from upgrader.steps.rebuild import to_run
 from upgrader.steps.volumes import told
 from upgrader.steps.volumes_back import told_back
@@ -222,7 +219,7 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
     """The plan of a rollback: where it goes and what it loses."""
     way = Way(ctx)
     head = ctx.world.git.head()
-    losses: list[Loss] = []
+    lost: list[Loss] = []
     notes: list[str] = []
     for spec in ctx.app.databases.values():
         how = way_back(ctx, spec)
@@ -232,10 +229,10 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         notes.append(f"{name}: {_WORDS[how]}")
         saved = way.database(spec.id)
         if how in ("dump", "copy", "aside") and saved is not None:
-            losses += _losses(ctx, spec, how, saved)
+            lost += losses(ctx, spec, how, saved)
     for words, loss in told_back(ctx):
         notes.append(words)
-        losses += [loss] if loss else []
+        lost += [loss] if loss else []
     known = measured_swap(ctx, "rollback")
     return Plan(
         kind="rollback",
@@ -247,44 +244,13 @@ def rollback_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) -
         to_version=way.point.version,
         to_commit=way.point.commit,
         steps=steps,
-        losses=tuple(losses),
+        losses=tuple(lost),
         notes=tuple(notes),
         images=tuple(_pinned(ctx)),
         downtime=known if known is not None else SWAP,
         downtime_why="the swap of databases and containers; the dump is restored while the app serves"
         + ("" if known is None else "; the last one's time until all was healthy"),
     )
-
-
-def _losses(ctx: Context, spec: DatabaseSpec, how: str, saved: SavedDatabase) -> Iterator[Loss]:
-    """Tables with more rows now than at the moment that is gone back to; the migrators' own tables apart.
-
-    What was deleted since is no loss: it comes back.
-    """
-    server, name = ctx.world.server(spec), ctx.world.database(spec)
-    then, known = _rows_then(ctx, spec, how, saved)
-    now = server.row_counts(name)
-    own = {f"{schema}.{table}" for schema, table in server.migrators_tables(name)}
-    for table in sorted(now.keys() - own):
-        count, before = now[table], then.get(table, 0)
-        if count.count > before:
-            yield Loss(name, table, before, count.count, exact=count.exact and known)
-
-
-def _rows_then(ctx: Context, spec: DatabaseSpec, how: str, saved: SavedDatabase) -> tuple[dict[str, int], bool]:
-    """Rows by table from which on writes would be lost, and whether that is known or the best that can be said."""
-    server = ctx.world.server(spec)
-    if how == "copy" and server.is_complete(copy := kept_copy(ctx, spec)):
-        return {table: rows.count for table, rows in server.row_counts(copy).items()}, True
-    if how != "aside":
-        return dict(saved.rows), True
-    # an undo loses what was written since the rollback: since what that one had brought back
-    undone = next((run for run in ctx.past() if run.id == Way(ctx).point.run), None)
-    points, point = Points(ctx.app.home), Options.of(undone.arguments).point if undone else ""
-    if undone is None or not points.exists(point):
-        return dict(saved.rows), False
-    back = next((db for db in points.load(point).databases if db.id == spec.id), saved)
-    return dict(back.rows), undone.facts("database.stage").get("ways", {}).get(spec.id) == "dump"
 
 
 _WORDS = {

@@ -220,7 +220,16 @@ def _loss(ctx: Context, point: RestorePoint, saved: SavedVolume) -> Loss | None:
     look: Look = tool(ctx, point).look(store_of(saved), since)
     if not look.newer:
         return None
-    return Loss(saved.id, "files", look.files - look.newer, look.files, exact=False, what="file")
+    return Loss(
+        saved.id,
+        "files",
+        look.files - look.newer,
+        look.files,
+        exact=False,
+        what="file",
+        inserted=look.newer,
+        how="times",
+    )
 
 
 def beside(ctx: Context, name: str) -> Iterator[tuple[SavedVolume, Store]]:

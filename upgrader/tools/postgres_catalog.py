@@ -17,7 +17,7 @@ USERS_OWN = """
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 """
-_RELATIONS = "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+RELATIONS = "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 
 _DESCRIBE = """
 SELECT jsonb_build_object(
@@ -39,6 +39,8 @@ FROM pg_database d WHERE datname = """
 class RowCount:
     count: int
     exact: bool
+    bytes: int = field(default=0, compare=False)
+    """On disk, without indexes; no two copies of a table have the same."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Catalog(Client):
         """(schema, table) of all ledgers and of the locks beside them."""
         locks = ", ".join(literal(name) for name in LOCKS)
         rows = self.query(
-            f"SELECT n.nspname, c.relname FROM {_RELATIONS} WHERE c.relkind = 'r' AND {USERS_OWN}"
+            f"SELECT n.nspname, c.relname FROM {RELATIONS} WHERE c.relkind = 'r' AND {USERS_OWN}"
             f" AND c.relname IN ({locks});",
             database,
         )
@@ -151,7 +153,7 @@ class Catalog(Client):
         names = ", ".join(literal(ledger.table) for ledger in LEDGERS)
         rows = self.query(
             f"SELECT n.nspname, c.relname, (SELECT json_agg(attname) FROM pg_catalog.pg_attribute"
-            f" WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) FROM {_RELATIONS}"
+            f" WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) FROM {RELATIONS}"
             f" WHERE c.relkind = 'r' AND {USERS_OWN} AND c.relname IN ({names})"
             " ORDER BY n.nspname <> 'public', n.nspname;",
             database,
@@ -181,15 +183,18 @@ def _relation(schema: str, table: str) -> str:
 
 
 def counting(exact_below_bytes: int | None) -> str:
-    """psql text that prints schema, table, rows, `t` if exact."""
-    exact = "true" if exact_below_bytes is None else f"pg_table_size(c.oid) < {exact_below_bytes} OR c.reltuples < 0"
+    """psql text that prints schema, table, rows, `t` if exact, bytes on disk."""
+    exact = "true" if exact_below_bytes is None else f"size < {exact_below_bytes} OR c.reltuples < 0"
     return (
         f"SELECT CASE WHEN {exact}"
-        " THEN format('SELECT %L, %L, count(*), true FROM ONLY %I.%I;', n.nspname, c.relname, n.nspname, c.relname)"
-        " ELSE format('SELECT %L, %L, %s, false;', n.nspname, c.relname, c.reltuples::bigint) END"
-        f" FROM {_RELATIONS} WHERE c.relkind = 'r' AND {USERS_OWN} ORDER BY n.nspname, c.relname \\gexec\n"
+        " THEN format('SELECT %1$L, %2$L, count(*), true, %3$s FROM ONLY %1$I.%2$I;', n.nspname, c.relname, size)"
+        " ELSE format('SELECT %L, %L, %s, false, %s;', n.nspname, c.relname, c.reltuples::bigint, size) END"
+        f" FROM {RELATIONS}, coalesce(pg_table_size(c.oid), 0) AS size"
+        f" WHERE c.relkind = 'r' AND {USERS_OWN} ORDER BY n.nspname, c.relname \\gexec\n"
     )
 
 
 def count_rows(rows: list[list[str]]) -> dict[str, RowCount]:
-    return {f"{schema}.{table}": RowCount(int(count), exact == "t") for schema, table, count, exact in rows}
+    return {
+        f"{schema}.{table}": RowCount(int(count), exact == "t", int(size)) for schema, table, count, exact, size in rows
+    }

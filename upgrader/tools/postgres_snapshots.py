@@ -18,7 +18,8 @@ from upgrader.tools.postgres_sql import literal
 _BEGIN = """\
 SELECT count(set_config(name, '0', false)) AS limits FROM pg_settings WHERE name = 'transaction_timeout' \\gset
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SELECT pg_export_snapshot(), to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+SELECT pg_export_snapshot(), txid_current_snapshot(),
+       to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 """
 
 
@@ -31,6 +32,8 @@ class Snapshot:
     """What `pg_dump --snapshot` takes."""
     taken_at: str
     """By the server's clock: UTC, ISO 8601, with milliseconds."""
+    transactions: str
+    """By its transactions, as `Moment.snapshot`."""
     _session: Conversation = field(compare=False, repr=False)
 
     def query(self, sql: str) -> list[list[str]]:
@@ -51,8 +54,12 @@ class Session:
 
     def take(self) -> Snapshot:
         """The present moment: a matter of milliseconds."""
-        [[name, at]] = _ask(self._session, _BEGIN, self.database)
-        return Snapshot(self.database, name, at, self._session)
+        [[name, transactions, at]] = _ask(self._session, _BEGIN, self.database)
+        return Snapshot(self.database, name, at, transactions, self._session)
+
+    def query(self, sql: str) -> list[list[str]]:
+        """The rows of `sql`, now; not once a moment was taken."""
+        return _ask(self._session, sql, self.database)
 
 
 class Snapshots(Beside):

@@ -13,7 +13,10 @@ from upgrader.ui.outlet import Outlet
 
 
 class Question(Protocol):
-    """A choice for a person: `choices` maps each answer to its meaning, `flag` answers it without a terminal."""
+    """A choice for a person: `choices` maps each answer to its meaning, `flag` answers it without a terminal.
+
+    With a `phrase`, only who types exactly that says `y`.
+    """
 
     @property
     def id(self) -> str: ...
@@ -25,6 +28,8 @@ class Question(Protocol):
     def choices(self) -> Mapping[str, str]: ...
     @property
     def default(self) -> str: ...
+    @property
+    def phrase(self) -> str: ...
 
 
 class Ask(Protocol):
@@ -43,12 +48,14 @@ class Terminal:
         self._out = Outlet(stderr)
 
     def __call__(self, question: Question) -> str:
-        plain = set(question.choices) == {"y", "n"}
+        plain = set(question.choices) == {"y", "n"} and not question.phrase
         if not plain:
             self._out.line(question.text)
-            for key, meaning in question.choices.items():
+            for key, meaning in question.choices.items() if not question.phrase else ():
                 self._out.line(f"  {key}  {meaning}")
         prompt = f"{question.text} {_keys(question)} " if plain else f"{_keys(question)} "
+        if question.phrase:
+            prompt = f"Type {question.phrase} to agree, or just Enter to leave it: "
         self._forget_typed_ahead()
         try:
             with _interruptible():
@@ -79,7 +86,8 @@ class Terminal:
                 raise EOFError
             if answer := understand(line, question):
                 return answer
-            self._out.line(f"Please answer {_listed(list(question.choices))}.")
+            wanted = f"{question.phrase}, letter for letter" if question.phrase else _listed(list(question.choices))
+            self._out.line(f"Please answer {wanted}.")
 
     def _forget_typed_ahead(self) -> None:
         """A key pressed minutes ago must not answer a question that nobody had read."""
@@ -121,10 +129,15 @@ def asker(*, yes: bool, stdin: TextIO | None = None, stderr: TextIO | None = Non
 
 
 def understand(line: str, question: Question) -> str:
-    """The choice that a typed line means: its key, its meaning, or the default on a bare Enter; empty if none."""
+    """The choice that a typed line means: its key, its meaning, or the default on a bare Enter; empty if none.
+
+    Where a phrase is asked for, nothing else is a yes, and only `n` or `no` is a no.
+    """
     typed = line.strip().casefold()
     if not typed:
         return question.default
+    if question.phrase:
+        return "y" if line.strip() == question.phrase else "n" if typed in ("n", "no") else ""
     for key, meaning in question.choices.items():
         if typed in (key.casefold(), meaning.casefold()):
             return key
