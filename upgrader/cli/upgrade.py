@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 HELP = """Upgrade the app to a release, a branch or a commit; the newest release by default.
 
 Looks first, shows the plan and asks. Makes a restore point, builds while the old version serves, migrates, swaps only
-what changed, watches its health. If anything fails it goes back by itself, and exits with 5.
+what changed, watches its health, and compares what the tables hold with before. If anything fails it goes back by
+itself, and exits with 5.
 
 Examples:
   upgrader upgrade
   upgrader upgrade --to v1.4.0 --yes
+  upgrader upgrade --to v2.0.0 --accept-data-loss     # this release is known to empty a large table
   upgrader -C /srv/app upgrade --plan plan.json
 """
 
@@ -51,6 +53,9 @@ def upgrade(
     offline: Annotated[
         bool, typer.Option("--offline", help="Stop the writers before the migrations, whatever they do.")
     ] = False,
+    accept_data_loss: Annotated[
+        bool, typer.Option("--accept-data-loss", help="Go on though tables lose most of their rows.")
+    ] = False,
     proof: c.ProofOption = "",
     no_rehearsal: c.RehearsalOption = False,
     rebuild: Annotated[
@@ -77,6 +82,7 @@ def upgrade(
         rebuild=rebuild,
         proof=proof,
         rehearsal=not no_rehearsal,
+        accept_data_loss=accept_data_loss,
     )
     flags = {"--drop-conflicting-changes": "y"} if drop_conflicting_changes else {}
     return perform(open_app(common, yes=yes, flags=flags), options, saved)

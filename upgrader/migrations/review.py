@@ -135,6 +135,33 @@ def _enum(node: Any, _made: set[Name]) -> str:
     return f"it renames the enum value {node.oldVal}" if node.oldVal else ""
 
 
+def removed(sql: bytes) -> set[Name]:
+    """Tables that a migration file drops, renames or moves; a schema that it drops has the table `*`.
+
+    None of what is not plain SQL.
+    """
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+
+    try:
+        nodes: list[Any] = [statement.stmt for statement in parse_sql(sql.decode())]
+    except (UnicodeDecodeError, ParseError):
+        return set()
+    found: set[Name] = set()
+    for node in nodes:
+        kind = type(node).__name__
+        if kind == "DropStmt" and node.removeType.name == "OBJECT_TABLE":
+            names = [[part.sval for part in parts] for parts in node.objects]
+            found |= {(parts[-2] if len(parts) > 1 else None, parts[-1]) for parts in names}
+        elif kind == "DropStmt" and node.removeType.name == "OBJECT_SCHEMA":
+            found |= {(schema.sval, "*") for schema in node.objects}
+        elif (kind == "RenameStmt" and node.renameType.name == "OBJECT_TABLE") or (
+            kind == "AlterObjectSchemaStmt" and node.objectType.name == "OBJECT_TABLE"
+        ):
+            found.add(_name(node))
+    return found
+
+
 _JUDGES: dict[str, Callable[[Any, set[Name]], str]] = {
     "CreateTableAsStmt": _table_as,
     "GrantStmt": _grant,

@@ -95,6 +95,22 @@ class HealthSpec:
 
 
 @dataclass(frozen=True)
+class CanarySpec:
+    """When an upgrade is stopped over its data, by what tables had and have.
+
+    `tables` and `ignore` are globs of `table` or `schema.table`; without `tables`, all are looked at. A table collapsed
+    that had `rows` or more and lost `lost` percent of them; that keeps its rows in `shrunk` percent less space, if that
+    is not 0; or that is gone though no migration drops it.
+    """
+
+    tables: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    rows: int = 20
+    lost: float = 90.0
+    shrunk: float = 95.0
+
+
+@dataclass(frozen=True)
 class Hook:
     """A command of the operator's around a phase: `when` is `before prepare`, `after finish`, `on failure`, …"""
 
@@ -134,6 +150,7 @@ class App:
     databases: Mapping[str, DatabaseSpec] = field(default_factory=dict)
     migrations: MigrationsSpec = field(default_factory=MigrationsSpec)
     health: HealthSpec = field(default_factory=HealthSpec)
+    canary: CanarySpec = field(default_factory=CanarySpec)
     hooks: tuple[Hook, ...] = ()
     signed_tags: bool = False
     release_tags: str = ""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from upgrader.errors import RefusedError
 from upgrader.model.app import (
     App,
+    CanarySpec,
     DatabaseSpec,
     HealthCheck,
     HealthSpec,
@@ -79,6 +80,7 @@ def resolve_app(
             stable_for=facts.healthy.stable_for,
             timeout=facts.healthy.timeout,
         ),
+        canary=CanarySpec(**facts.canary.model_dump()),
         hooks=tuple(Hook(hook.when, tuple(render(hook.run, names, partly=True)), hook.timeout) for hook in facts.hooks),
         signed_tags=facts.releases.signed,
         release_tags=facts.releases.tags,

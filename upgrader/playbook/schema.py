@@ -248,6 +248,19 @@ class Healthy(Section):
     timeout: Duration = 180.0
 
 
+class CanarySection(Section):
+    """When a table has collapsed in an upgrade: which tables are looked at (globs, all by default) and which are not;
+    how many rows it had at least, and how many percent of them, or of its bytes, it lost at least (`shrunk` 0: sizes
+    are not compared).
+    """
+
+    tables: tuple[Text, ...] = ()
+    ignore: tuple[Text, ...] = ()
+    rows: int = Field(default=20, ge=1)
+    lost: float = Field(default=90.0, gt=0, le=100)
+    shrunk: float = Field(default=95.0, ge=0, lt=100)
+
+
 class Releases(Section):
     """Which tags are releases (a glob), and whether they must be signed."""
 
@@ -305,6 +318,7 @@ class Facts(Section):
     migrations: MigrationsSection = MigrationsSection()
     health: tuple[HealthSection, ...] = ()
     healthy: Healthy = Healthy()
+    canary: CanarySection = CanarySection()
     writers: tuple[Text, ...] = ()
     releases: Releases = Releases()
     backups: BackupsSection = BackupsSection()

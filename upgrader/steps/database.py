@@ -173,9 +173,11 @@ def way_back(ctx: Context, spec: DatabaseSpec) -> "str | Refused":
     server, name = ctx.world.server(spec), ctx.world.database(spec)
     if saved.method == "aside":
         return _aside(server, name, saved)
-    copy = kept_copy(ctx, spec)
-    if copy and ctx.options.data == "auto" and _nobody_wrote(way) and server.is_complete(copy):
+    copy, collapsed = kept_copy(ctx, spec), way.collapsed(spec.id)
+    if copy and ctx.options.data == "auto" and (collapsed or _nobody_wrote(way)) and server.is_complete(copy):
         return "copy"  # failed migrations may have changed rows without a trace in schema or ledger
+    if collapsed:
+        return "dump"
     if ctx.options.data != "restore" and same_schema(ctx, spec, saved):
         return "untouched"
     # whether the rows really fit the old schema is found out by database.stage

@@ -2,6 +2,7 @@
 
 from upgrader.steps.backup import Backup
 from upgrader.steps.base import StepModel
+from upgrader.steps.canary import Canary
 from upgrader.steps.compose_up import ComposeUp
 from upgrader.steps.database import DatabaseCopy, DatabaseStage, DatabaseStart, DatabaseSwap
 from upgrader.steps.env_reconcile import EnvReconcile, EnvRestore
@@ -42,6 +43,7 @@ KINDS: dict[str, type[StepModel]] = {
     "migrate": Migrate,
     "compose.up": ComposeUp,
     "health": Health,
+    "canary": Canary,
     "confirm": Confirm,
     "restorepoint.verify": PointVerify,
     "restorepoint.fits": Fits,

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar, Literal
 
@@ -13,10 +14,12 @@ from upgrader.model.events import Facts
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps import copies
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.canary import agreed_to, collapse, collapses
 from upgrader.steps.migrate import TAIL, telling
 from upgrader.steps.points import Points
 from upgrader.tools.compose_clone import Clone, NoCloneError, companions, obstacle
 from upgrader.tools.compose_model import Model
+from upgrader.tools.postgres_moments import Tally
 from upgrader.tools.postgres_shape import Shape
 from upgrader.tools.postgres_throwaway import Throwaway, ailment, was_visited
 
@@ -190,30 +193,55 @@ class _Rehearsal:
         from upgrader.steps.survey import expected_downtime
 
         ctx = self._ctx
-        found: dict[str, list[str]] = {}
+        found: dict[str, _Changes] = {}
         try:
             with ctx.world.looks.looking():
                 found = {spec.id: self._changes(spec) for spec in ctx.app.databases.values()}
         except (StepError, RefusedError) as error:
             ctx.say(f"what they changed cannot be told: {error.message}")
-        for line in chain.from_iterable(found.values()):
+        for line in chain.from_iterable(changes.told for changes in found.values()):
             ctx.say(line)
         recreate = set(ComposeUp(id="compose.up", uses="compose.up")._services(ctx))  # noqa: SLF001 - as the survey does
         downtime, why = expected_downtime(ctx, recreate, seconds)
         ctx.say(f"the migrations took {duration(seconds)}; expected downtime: about {duration(downtime)} ({why})")
-        return {"seconds": seconds, "downtime": round(downtime, 1), "changes": found}
+        told = {name: list(changes.told) for name, changes in found.items()}
+        dropped = {name: list(changes.dropped) for name, changes in found.items()}
+        agreed = self._agreed({name: changes.collapsed for name, changes in found.items() if changes.collapsed})
+        return {"seconds": seconds, "downtime": round(downtime, 1), "changes": told, "dropped": dropped, **agreed}
 
-    def _changes(self, spec: DatabaseSpec) -> list[str]:
+    def _agreed(self, collapsed: Mapping[str, Mapping[str, str]]) -> Facts:
+        """What the canary would find after the upgrade is found before anything was touched."""
+        if not collapsed:
+            return {}
+        if not agreed_to(self._ctx, collapsed, "The migrations were rehearsed on a copy"):
+            raise collapse(self._ctx, collapsed, "in the rehearsal of the migrations")
+        return {"collapsed": collapsed}
+
+    def _changes(self, spec: DatabaseSpec) -> "_Changes":
         """What the migrations changed in the copy: tables, columns, rows and size."""
         ctx = self._ctx
         name, copy, live = ctx.world.database(spec), copies.server_of(ctx, spec), ctx.world.server(spec)
         shapes = [Shape.of(server.query(Shape.QUERY, name)) for server in (live, copy)]
         saved = next(saved for saved in Points(ctx.app.home).load(ctx.run.id).databases if saved.id == spec.id)
-        counts = {table: count.count for table, count in copy.row_counts(name).items()}
+        tallies = {t: Tally(count.count, count.exact) for t, count in copy.row_counts(name).items()}
+        counts = {table: found.rows for table, found in tallies.items()}
         rewritten = {table: updated for table, (_, updated, _) in copy.write_counters(name).items() if updated}
         before = ctx.run.facts("proof").get("sizes", {}).get(spec.id)
         grown = [f"{name}: {size(before)} before, {size(copy.size(name))} after"] if before else []
-        return [*reshaped(*shapes), *moved(saved.rows, counts, rewritten), *grown]
+        own = {f"{schema}.{table}" for schema, table in copy.migrators_tables(name)}
+        dropped = tuple(sorted(saved.rows.keys() - counts.keys()))
+        # a restored table is smaller than one that has lived: sizes say nothing here
+        collapsed = collapses(ctx.app.canary, replace(saved, sizes={}), tallies, without={*own, *dropped})
+        return _Changes((*reshaped(*shapes), *moved(saved.rows, counts, rewritten), *grown), dropped, collapsed)
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What the migrations did to one database: in words, the tables that they dropped, and those that collapsed."""
+
+    told: tuple[str, ...]
+    dropped: tuple[str, ...]
+    collapsed: Mapping[str, str]
 
 
 def reshaped(before: Shape, after: Shape) -> list[str]:

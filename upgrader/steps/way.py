@@ -33,6 +33,12 @@ class Way:
         """Whether the failed run never was committed: what it did is undone, nobody worked with the new version."""
         return self.ctx.options.heal or (self.parent is not None and not self.parent.committed)
 
+    def collapsed(self, spec_id: str) -> bool:
+        """Whether the failed run found that tables of this database had lost their rows: then its data is no good."""
+        if self.parent is None or not self.ctx.options.heal:
+            return False
+        return any(spec_id in step.before.get("collapsed", {}) for step in self.parent.steps.values())
+
     def parent_touched(self, *steps: str) -> bool:
         return self.parent is not None and any(self.parent.touched(step) for step in steps)
 
