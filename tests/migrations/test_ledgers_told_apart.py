@@ -81,6 +81,8 @@ CASES = [
      drizzle(300, "0002_c")], ["applied", "applied", "applied"], [0, 0, 0]),
     ("drizzle", "unknown, which holds the others back", THREE, [drizzle(100, "0000_a"), drizzle(999, "gone")],
      ["applied", "out of order", "out of order", "unknown"], [0, 0, 0, 0]),
+    ("drizzle", "a row that somebody wrote without a time", THREE, [drizzle(100, "0000_a"), {"created_at": None, "hash": "x"}],
+     ["applied", "pending", "pending", "unknown"], [0, 1, 1, 0]),
     ("golang-migrate", "no row", NUMBERED, [], ["pending", "pending", "pending"], [1, 1, 1]),
     ("golang-migrate", "all up to its version", NUMBERED, [{"version": 2, "dirty": False}],
      ["applied", "applied", "pending"], [0, 0, 1]),
@@ -128,6 +130,8 @@ CASES = [
      flyway("11"), REPEATED], ["applied", "applied", "applied", "applied", "unknown", "unknown"], [0] * 6),
     ("flyway", "removed, and marked so", V, [flyway("1", "a"), flyway("2.1", "b"), flyway("3"), flyway("10", "c"),
      flyway("3", kind="DELETE"), REPEATED], ["applied"] * 4, [0] * 4),
+    ("flyway", "a version that is none", V, [flyway("1", "a"), flyway("odd")],
+     ["applied", "pending", "pending", "pending", "unknown"], [0, 1, 1, 1, 0]),
     ("flyway", "in Java", V, [flyway("1", kind="JDBC"), flyway("4", kind="JDBC"), flyway("2.1", "b"), flyway("10", "c"),
      REPEATED], ["applied"] * 5, [0] * 5),
 ]  # fmt: skip
@@ -226,6 +230,14 @@ def test_what_a_target_slips_in_below_what_is_applied(
 )
 def test_flyways_checksum(text: bytes, told: str) -> None:
     assert crc(text) == told
+
+
+def test_drizzles_checksum() -> None:
+    """Recorded from the ledger that drizzle-orm itself wrote for this file."""
+    text = "select 1;--> statement-breakpoint\nselect 2; -- é\n"
+    row = {"created_at": 1000, "hash": "d948c0032b160ada13a778731b409fd1015469c2c4b3fe2848f302ae3637e10f"}
+    files = {"m/meta/_journal.json": journal((1000, "a"))["m/meta/_journal.json"], "m/a.sql": text}
+    assert [state for _, state, _ in states("drizzle", files, [row])] == ["applied"]
 
 
 def test_what_flyway_calls_failed() -> None:

@@ -33,7 +33,7 @@ def by_last_time(
     migrator: Migrator, files: Sequence[File], entries: Sequence[Entry], _installed: Collection[str]
 ) -> Iterator[Migration]:
     """drizzle runs what its journal dates after the latest `created_at`, and looks at nothing else."""
-    times = {entry.id: entry for entry in entries if entry.id}
+    times = {entry.id: entry for entry in entries if entry.id.isdecimal()}
     hashes = {entry.checksum for entry in entries}
     last = max((int(time) for time in times), default=None)
     matched: set[str] = set()

@@ -190,8 +190,8 @@ def flyway(tree: Tree, directory: str) -> list[File]:
 
 
 def version(text: str) -> Key:
-    """A version of Flyway's to compare by: 1.0 is 1."""
-    numbers = [int(part) for part in re.split(r"[._]", text)]
+    """A version of Flyway's to compare by: 1.0 is 1; what is no number comes first."""
+    numbers = [int(part) if part.isdecimal() else -1 for part in re.split(r"[._]", text)]
     while len(numbers) > 1 and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)
