@@ -19,6 +19,7 @@ FULL = ComposeFacts(
     example="infra/.env.example",
     databases={"db": "postgres:17", "SSO_DB": "postgres:16-alpine"},
     volumes=("avatars", "uploads"),
+    urls=("REPORT_URL",),
     one_shots=("migrate", "create-buckets"),
     health_services=("web",),
     published_http=("http://127.0.0.1:8080/",),
@@ -41,10 +42,11 @@ stack:
   profiles: [prod]
   env: {file: infra/.env, example: infra/.env.example}
 
-# dumped, proved and restored; the name and the user are read from the container
+# dumped, proved and restored; the name and the user are read from the container, or the URL
 databases:
   db: {service: db}  # postgres:17
   sso_db: {service: SSO_DB}  # postgres:16-alpine
+  report_url: {url: REPORT_URL}  # outside of the project
 
 # files in volumes are part of a restore point only if they are named: without the #, these are
 # volumes: [avatars, uploads]
@@ -66,7 +68,7 @@ def test_it_loads_and_says_what_was_found() -> None:
     app = resolve_app(from_text(derive(FULL, HERE), HERE / "upgrader.yaml", KINDS), HERE, {}, Path("/state"))
     assert (app.stack.project, app.stack.files, app.stack.profiles) == (FULL.project, FULL.files, FULL.profiles)
     assert (app.stack.env_file, app.stack.example) == (FULL.env_file, FULL.example)
-    assert {spec.service for spec in app.databases.values()} == {"db", "SSO_DB"}
+    assert {spec.where for spec in app.databases.values()} == {"db", "SSO_DB", "REPORT_URL"}
     assert app.migrations.service == "migrate"
     assert [check.service or check.http for check in app.health.checks] == ["web", "http://127.0.0.1:8080/"]
 

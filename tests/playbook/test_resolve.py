@@ -94,6 +94,17 @@ def test_everything_reaches_the_app(tmp_path: Path) -> None:
     assert (app.writers, app.release_tags, app.signed_tags) == (("api",), "v*", True)
 
 
+def test_a_database_by_url_has_the_value_of_its_key(tmp_path: Path) -> None:
+    text = TEXT.replace("  app: {user:", "  far: {url: FAR_URL, image: 'postgres:${{ env.MAJOR }}'}\n  app: {user:")
+    playbook = from_text(text, tmp_path / "upgrader.yaml", KINDS)
+    env = {"PORT": "1", "MAJOR": "17", "FAR_URL": "postgresql://app:secret@far/app"}
+    far = resolve_app(playbook, tmp_path, env, Path("/state")).databases["far"]
+    assert far == DatabaseSpec("far", key="FAR_URL", url=env["FAR_URL"], image="postgres:17")
+    assert "secret" not in repr(far) + repr(playbook.facts)
+    unset = resolve_app(playbook, tmp_path, {"PORT": "1", "MAJOR": "17"}, Path("/state")).databases["far"]
+    assert (unset.key, unset.url) == ("FAR_URL", "")
+
+
 def test_the_target_is_filled_in_once_it_is_known(tmp_path: Path) -> None:
     app = resolved(tmp_path, {"PORT": "1"}, target={"tag": "v1.1.0", "commit": "abc"})
     assert app.health.checks[2].equals == "v1.1.0"

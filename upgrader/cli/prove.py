@@ -52,5 +52,5 @@ def _refuse(ctx: Context, point: RestorePoint) -> None:
         server = ctx.world.server(spec).require()
         if saved[spec.id].server_version.split(".")[0] != str(server.major):
             raise RefusedError(
-                f"{point.id} is of Postgres {saved[spec.id].server_version}, and {spec.service} is {server.version} now"
+                f"{point.id} is of Postgres {saved[spec.id].server_version}, and {spec.where} is {server.version} now"
             )

@@ -117,7 +117,7 @@ def _shown(shelf: Shelf, choice: Choice, there: Sequence[KeptDatabase], *, limit
     for each in there:
         goes = "goes: asked for by name" if each in choice.databases else ""
         why = goes or (f"stays: {each.needed}" if each.needed else "stays unless it is named: --databases")
-        rows.append((f"{'✗' if goes else ' '} {each.name}", f"{size(each.size)} in {each.spec.service}, {why}"))
+        rows.append((f"{'✗' if goes else ' '} {each.name}", f"{size(each.size)} in {each.spec.where}, {why}"))
     hint = (
         "" if limited else f"\nNo limit is set: name what may go, or {AGAIN} --keep N, or `backups:` in the playbook."
     )

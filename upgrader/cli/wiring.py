@@ -27,9 +27,11 @@ from upgrader.playbook.hooks import with_hooks
 from upgrader.playbook.load import Playbook, from_frozen, from_text, load
 from upgrader.playbook.resolve import bind as fill_names
 from upgrader.playbook.resolve import resolve_app
+from upgrader.steps import outside
 from upgrader.steps.base import Ask, Context, Options, Question, StepModel
 from upgrader.steps.kinds import KINDS
 from upgrader.steps.world import Scratch, World, clear_scratch
+from upgrader.tools.docker import Docker
 from upgrader.tools.git import Git
 from upgrader.tools.postgres_throwaway import clear
 from upgrader.tools.shell import Shell
@@ -249,7 +251,22 @@ def _resolve(playbook: Playbook, common: Common, redactor: Redactor) -> App:
         stack = replace(stack, project=common.project)  # which may be in a Compose file: Compose knows
     if not stack.files or not stack.project:
         stack = _completed(stack)
-    return replace(app, stack=stack, home=root(os.environ) / stack.project)
+    return _located(replace(app, stack=stack, home=root(os.environ) / stack.project), redactor)
+
+
+def _located(app: App, redactor: Redactor) -> App:
+    """The app, its databases by URL told apart: services of its own, or servers elsewhere."""
+    if not any(spec.key for spec in app.databases.values()):
+        return app
+    try:
+        containers = Docker(Shell(redactor=redactor)).containers(app.stack.project)
+    except UpgraderError:
+        containers = []  # the engine does not answer: whoever needs it says so
+    found = outside.settled(app, containers)
+    specs = found.databases.values()
+    redactor.learn(secrets_in({spec.key: spec.url for spec in specs}))
+    redactor.publish([*outside.names(app), *(spec.where for spec in specs)])
+    return found
 
 
 def _completed(stack: Stack) -> Stack:

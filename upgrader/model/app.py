@@ -29,14 +29,25 @@ class Stack:
 
 @dataclass(frozen=True)
 class DatabaseSpec:
-    """One Postgres database: inside a service of the stack. Empty `user` and `name`: as the container's environment
-    says.
+    """One Postgres database: inside a service of the stack, or, without one, where a URL in the env file leads.
+
+    Empty `user` and `name`: as the container's environment says, or the URL.
     """
 
     id: str
-    service: str
+    service: str = ""
     name: str = ""
     user: str = ""
+    key: str = ""
+    """The env key that has its URL, where the playbook names one; the URL may well lead to a service of the stack."""
+    url: str = field(default="", repr=False)
+    image: str = ""
+    """With the programs for a database outside of the stack; empty: one of its major version that is here."""
+
+    @property
+    def where(self) -> str:
+        """What people know its server by: the service, or the env key of its URL."""
+        return self.service or self.key
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class SavedDatabase:
 
     id: str
     service: str
+    """That it is in; of one outside of the stack, the env key of its URL."""
     name: str
     user: str
     server_version: str

@@ -26,6 +26,8 @@ class ComposeFacts:
     """Postgres services and their images."""
     volumes: tuple[str, ...] = ()
     """Named volumes that no database mounts, as the Compose file calls them."""
+    urls: tuple[str, ...] = ()
+    """Env keys whose URLs lead to databases outside of the project."""
     one_shots: tuple[str, ...] = ()
     """Services that others wait for to complete; those that migrate first."""
     health_services: tuple[str, ...] = ()
@@ -58,7 +60,7 @@ def _lines(facts: ComposeFacts, directory: Path) -> Iterator[str]:
     example = f", example: {written(facts.example)}" if facts.example else ""
     yield f"  env: {{file: {written(facts.env_file)}{example}}}"
     yield ""
-    yield from _databases(facts.databases)
+    yield from _databases(facts.databases, facts.urls)
     yield ""
     if facts.volumes:
         yield "# files in volumes are part of a restore point only if they are named: without the #, these are"
@@ -69,16 +71,18 @@ def _lines(facts: ComposeFacts, directory: Path) -> Iterator[str]:
     yield from _health(facts)
 
 
-def _databases(databases: Mapping[str, str]) -> Iterator[str]:
-    if not databases:
+def _databases(databases: Mapping[str, str], urls: Sequence[str]) -> Iterator[str]:
+    if not databases and not urls:
         yield "# No Postgres was found: nothing is dumped before an upgrade. If there is one:"
         yield "# databases:"
-        yield "#   app: {service: db}"
+        yield "#   app: {service: db}  # or, outside of the project, the env key of its URL: {url: DATABASE_URL}"
         return
-    yield "# dumped, proved and restored; the name and the user are read from the container"
+    yield "# dumped, proved and restored; the name and the user are read from the container, or the URL"
     yield "databases:"
     for service, image in databases.items():
         yield f"  {written(_name(service))}: {{service: {written(service)}}}  # {image}"
+    for key in urls:
+        yield f"  {written(_name(key))}: {{url: {written(key)}}}  # outside of the project"
 
 
 def _migrations(one_shots: Sequence[str]) -> Iterator[str]:

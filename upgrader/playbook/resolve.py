@@ -53,7 +53,15 @@ def resolve_app(
         **({"target": target} if target is not None else {}),
     }
     databases = {
-        key: DatabaseSpec(id=key, service=spec.service, name=_text(spec.name, names), user=_text(spec.user, names))
+        key: DatabaseSpec(
+            id=key,
+            service=spec.service,
+            name=_text(spec.name, names),
+            user=_text(spec.user, names),
+            key=spec.url,
+            url=env.get(spec.url, ""),
+            image=_text(spec.image, names),
+        )
         for key, spec in facts.databases.items()
         if _holds(spec.when, names)
     }

@@ -27,6 +27,7 @@ PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 """What Compose takes for a project's name."""
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([KMGTkmgt])(i)?)?B?", re.ASCII)
+_ENV_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _HOOK_TIMES = (*(f"{side} {phase}" for phase in FORWARD_PHASES for side in ("before", "after")), "on failure")
 _SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"})
 
@@ -76,6 +77,12 @@ def _project(value: str) -> str:
     return value
 
 
+def _env_key(value: str) -> str:
+    if value and not _ENV_KEY.fullmatch(value):
+        raise ValueError("write the key alone that the URL has in the env file, such as DATABASE_URL")
+    return value
+
+
 def _url(value: str) -> str:
     if not value.startswith(("http://", "https://", "${{")):
         raise ValueError(f"{value!r} is not a URL: it begins with http:// or https://")
@@ -109,6 +116,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Glob = Annotated[str, AfterValidator(_inside)]
 Url = Annotated[str, AfterValidator(_url)]
+EnvKey = Annotated[str, AfterValidator(_env_key), WithJsonSchema({"type": "string", "pattern": r"^\w+$"})]
+"""A key of the env file, by its name: a playbook has no secrets."""
 
 
 class Section(BaseModel):
@@ -171,12 +180,26 @@ class StackSection(Section):
 
 
 class DatabaseSection(Section):
-    """A Postgres database in a service of the stack; name and user default to what its container says."""
+    """A Postgres database: in a service of the stack, whose container says its name and user unless they are given
+    here, or wherever the URL leads that the env file has under the key `url`; `image` then brings the programs.
+    """
 
-    service: Text
+    service: str = ""
+    url: EnvKey = ""
+    image: str = ""
     name: str = ""
     user: str = ""
     when: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "DatabaseSection":
+        if bool(self.service) == bool(self.url):
+            raise ValueError("a database has exactly one of service, url")
+        if self.url and (self.name or self.user):
+            raise ValueError("name and user belong to service: a URL names its own")
+        if self.service and self.image:
+            raise ValueError("image belongs to url: a service has its own")
+        return self
 
 
 class VolumeSection(Section):

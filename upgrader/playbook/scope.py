@@ -67,7 +67,7 @@ def check_facts(tree: Node, problems: list[Problem]) -> None:
             continue
         if path[-1] == "when":
             problems.extend(_condition(node, EARLY))
-        else:
+        elif (path[0], path[-1]) != ("databases", "url"):  # a key by itself, which has its own form
             problems.extend(_value(node, _scope(path), lenient=False))
 
 

@@ -129,7 +129,7 @@ class Backup(StepModel):
         specs = ctx.app.databases.values()
         if self.databases == "aside":
             return tuple(self._aside(ctx, spec) for spec in specs)
-        for server in {spec.service: ctx.world.server(spec) for spec in specs}.values():
+        for server in {spec.where: ctx.world.server(spec) for spec in specs}.values():
             server.end_leftovers()
         with ExitStack() as stack:
             moments = self._moments(ctx, stack)
@@ -206,7 +206,7 @@ class Backup(StepModel):
         name = ctx.world.database(spec)
         return {
             "id": spec.id,
-            "service": spec.service,
+            "service": spec.where,
             "name": name,
             "user": ctx.world.user(spec),
             "server_version": server.require().version,

@@ -13,11 +13,13 @@ from upgrader.model.duration import duration, plural
 from upgrader.model.manifest import RestorePoint, SavedDatabase
 from upgrader.steps.base import Context
 from upgrader.steps.points import Points
+from upgrader.tools.docker import Container
 from upgrader.tools.postgres import Description, Server
 from upgrader.tools.postgres_reading import Reading
 from upgrader.tools.postgres_sql import conninfo, name_for, schema_entries
 from upgrader.tools.postgres_throwaway import (
     NoThrowawayError,
+    Origin,
     Throwaway,
     available_memory,
     clear,
@@ -64,10 +66,10 @@ class Copied:
 
 
 def by_service(ctx: Context) -> dict[str, list[DatabaseSpec]]:
-    """The app's databases by the service that they are in: each gets one throw-away server."""
+    """The app's databases by the service, or the key of the URL, that they are in: each gets one throw-away server."""
     found: dict[str, list[DatabaseSpec]] = {}
     for spec in ctx.app.databases.values():
-        found.setdefault(spec.service, []).append(spec)
+        found.setdefault(spec.where, []).append(spec)
     return found
 
 
@@ -77,8 +79,8 @@ def throwaway(ctx: Context, service: str) -> Throwaway:
 
 def server_of(ctx: Context, spec: DatabaseSpec) -> Server:
     """The throw-away server that the database's copy is in."""
-    first = by_service(ctx)[spec.service][0]
-    return throwaway(ctx, spec.service).server(ctx.world.user(first))
+    first = by_service(ctx)[spec.where][0]
+    return throwaway(ctx, spec.where).server(ctx.world.user(first))
 
 
 def are_whole(ctx: Context) -> bool:
@@ -119,7 +121,8 @@ class _Making:
         live = self.ctx.world.server(specs[0])
         saved = {database.id: database for database in self.point.databases if database.method == "dump"}
         specs = [spec for spec in specs if spec.id in saved]
-        server = self._start(live, sum(self.ctx.world.sizes[spec.id] for spec in specs))
+        origin = self.ctx.world.origin_of(specs[0]) if specs else None
+        server = self._start(live, sum(self.ctx.world.sizes[spec.id] for spec in specs), origin)
         for path in dict.fromkeys(self._roles(saved[spec.id]) for spec in specs):
             for trouble in self.away.add_roles(server, path.read_text(encoding="utf-8")) if path else ():
                 self.ctx.say(f"roles: {self.ctx.shell.redactor.text(trouble)}")
@@ -127,13 +130,12 @@ class _Making:
         self.away.seal(server)
         return found
 
-    def _start(self, live: Server, size: int) -> Server:
+    def _start(self, live: Server, size: int, origin: Origin | Container | None) -> Server:
         engine = self.ctx.world.engine
         space = room(size, available_memory() if engine.local else None)
-        container = self.ctx.world.running(self.away.service)
-        if space is None or container is None:
+        if space is None or origin is None:
             raise NoThrowawayError("there is too little memory for a throw-away server")
-        return self.away.start(container, live, space)
+        return self.away.start(origin, live, space)
 
     def _roles(self, saved: SavedDatabase) -> Path | None:
         found = next((file.path for file in saved.files if file.path.endswith(".globals.sql")), "")

@@ -29,7 +29,7 @@ def wrong_login(ctx: Context, spec: DatabaseSpec) -> str:
 
     Only what the server itself says counts: where it cannot be reached from here, its services may well reach it.
     """
-    address = _address(ctx, spec.service)
+    address = _address(ctx, spec.service) if spec.service else ""
     tried: set[str] = set()
     for login in _logins(ctx, spec) if address else ():
         url = _URL.sub(lambda match: _at(match, address), login.url, count=1)

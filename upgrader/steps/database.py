@@ -11,6 +11,7 @@ from upgrader.model.manifest import SavedDatabase
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.fingerprints import foreign_keys
+from upgrader.steps.outside import no_way_back
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way, ledger_digest
 from upgrader.tools.postgres import Server, name_for
@@ -68,7 +69,8 @@ class DatabaseStart(StepModel):
 
     def check(self, ctx: Context) -> Verdict:
         half = ctx.world.docker.half_replaced(ctx.app.stack.project)
-        down = [spec.service for spec in ctx.app.databases.values() if ctx.world.running(spec.service) is None]
+        services = [spec.service for spec in ctx.app.databases.values() if spec.service]
+        down = [service for service in services if ctx.world.running(service) is None]
         if half or down:
             return Needed(", ".join([*(container.name for container in half), *down]))
         if migrating := self._migrating(ctx):
@@ -98,7 +100,7 @@ class DatabaseStart(StepModel):
         repaired = ctx.world.docker.repair_half_replaced(ctx.app.stack.project)
         for text in repaired:
             ctx.say(text)
-        services = {spec.service for spec in ctx.app.databases.values()}
+        services = {spec.service for spec in ctx.app.databases.values() if spec.service}
         fresh = ctx.world.using(ctx.shell)
         down = [c.id for c in fresh.containers if c.service in services and not c.oneoff and c.state != "running"]
         if down:
@@ -127,12 +129,14 @@ class DatabaseStage(StepModel):
                 way = way_back(ctx, spec)
                 if isinstance(way, Refused):
                     return way
+                if way != "untouched" and (refused := no_way_back(ctx, spec)):
+                    return refused
                 ways[spec.id] = way
         if {"dump", "copy", "aside"} & set(ways.values()) and not Way(ctx).healing:
             foreign = foreign_keys(ctx, Way(ctx).point.fingerprints)
             if foreign is not None:
                 return foreign
-        words = "; ".join(f"{ctx.app.databases[name].service}: {WAYS[way]}" for name, way in ways.items())
+        words = "; ".join(f"{ctx.app.databases[name].where}: {WAYS[way]}" for name, way in ways.items())
         if not {"dump", "carry"} & set(ways.values()):
             return Satisfied(words or "the app has no database", {"ways": ways})
         return Needed(words, {"ways": ways})

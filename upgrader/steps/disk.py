@@ -13,6 +13,8 @@ MARGIN = 64 << 20
 def needs(ctx: Context) -> list[DiskNeed]:
     """Bytes needed and free, one entry per file system."""
     sizes, files = ctx.world.sizes.values(), sum(look.size for look in ctx.world.store_looks.values())
+    # what a server elsewhere has room for is not seen from here
+    here = [ctx.world.sizes[spec.id] for spec in ctx.app.databases.values() if spec.service]
     saved = "the dump and the volumes" if ctx.world.stores else "the dump"
     # uploads are compressed already, as a rule
     dumps = DiskNeed(str(ctx.app.home), saved, sum(sizes) // 2 + files + MARGIN, _free(ctx.app.home))
@@ -22,7 +24,7 @@ def needs(ctx: Context) -> list[DiskNeed]:
     free = ctx.world.docker.free_bytes_in_engine(engine)
     if free is None:
         return [dumps]
-    copies = sum(sizes) if ctx.world.migrations.mode == "offline" else 0
+    copies = sum(here) if ctx.world.migrations.mode == "offline" else 0
     built = sum(_image(ctx, name) for name, service in ctx.world.target_model.services.items() if service.build)
     images = DiskNeed(
         engine.root_dir, "images" + (" and a copy of the database" if copies else ""), copies + built + MARGIN, free

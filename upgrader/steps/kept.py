@@ -26,7 +26,7 @@ def kept_databases(ctx: Context) -> Iterator[KeptDatabase]:
     """By server, then by name."""
     needed = _needed(ctx)
     live = {ctx.world.database(spec) for spec in ctx.app.databases.values()}
-    for spec in {spec.service: spec for spec in ctx.app.databases.values()}.values():
+    for spec in {spec.where: spec for spec in ctx.app.databases.values()}.values():
         server = ctx.world.server(spec)
         for name in server.databases():
             if is_ours(name) and not is_making(name) and name not in live:

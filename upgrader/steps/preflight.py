@@ -8,6 +8,7 @@ from upgrader.model.verdict import Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.credentials import wrong_login
 from upgrader.steps.ledgers import broken_in
+from upgrader.steps.outside import another_url, only_dumps
 from upgrader.tools.compose import differs
 from upgrader.tools.postgres_sql import is_ours
 
@@ -112,7 +113,7 @@ class Databases(Preflight):
     def check(self, ctx: Context) -> Verdict:
         found: dict[str, str] = {}
         for spec in ctx.app.databases.values():
-            if spec.service not in ctx.world.model.services:
+            if spec.service and spec.service not in ctx.world.model.services:
                 known = ", ".join(sorted(ctx.world.data_services() - {spec.service})) or "no Postgres at all"
                 return Refused(
                     f"the Compose project has no service {spec.service!r}; it has {known}",
@@ -120,18 +121,25 @@ class Databases(Preflight):
                 )
             server = ctx.world.server(spec)
             info, name = server.require(), ctx.world.database(spec)
-            if not server.exists(name):
+            if not spec.service:
+                server.oid(name)  # raises, and says which ones there are
+            elif not server.exists(name):
                 theirs = ", ".join(other for other in server.databases() if not is_ours(other)) or "none"
                 return Refused(
                     f"there is no database {name!r} in service {spec.service!r}; there is {theirs}",
                     f"say which one it is: databases.{spec.id}.name in the playbook",
                 )
+            if refused := another_url(ctx, spec):
+                return refused
             if trouble := wrong_login(ctx, spec):
                 return Refused(trouble, f"${{EDITOR:-vi}} {ctx.world.env_path}  # a volume keeps its first password")
             # a way back may well begin here: it brings the ledger back too
             if ctx.run.kind == "upgrade" and (refusal := broken_in(ctx.world, spec)):
                 return refusal
-            found[spec.id] = f"{name} ({size(ctx.world.sizes[spec.id])}) on Postgres {info.version}"
+            where = "" if spec.service else f" {server.place}"
+            found[spec.id] = f"{name} ({size(ctx.world.sizes[spec.id])}) on Postgres {info.version}{where}"
+            if only := only_dumps(ctx, spec):
+                found[spec.id] += f"; {only}"
         return Satisfied("; ".join(found.values()) or "the app has none", {"databases": found})
 
 

@@ -63,6 +63,8 @@ def unsuited(ctx: Context, model: Model) -> str:
         return "the app has no migration service"
     if not ctx.app.databases:
         return "the app has no database"
+    if beyond := [spec.key for spec in ctx.app.databases.values() if not spec.service]:
+        return f"{beyond[0]} leads out of the Compose project, where nothing keeps them from the live data"
     return obstacle(model, service, _servers(ctx, model), ctx.world.git.top)
 
 

@@ -11,6 +11,7 @@ from upgrader.model.plan import Plan, PlannedStep
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
 from upgrader.steps.database import archive_of, same_schema
+from upgrader.steps.outside import no_way_back
 from upgrader.steps.survey import rollback_plan
 from upgrader.steps.volumes_back import beside, fill
 from upgrader.steps.way import Way
@@ -63,10 +64,12 @@ def _foreign(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase | None) -> R
         )
     if saved.proved and saved.proved.how == "failed":
         return Refused(f"{ctx.options.point} did not come back when it was proved: {saved.proved.why}", again)
+    if refused := no_way_back(ctx, spec):
+        return refused
     server = ctx.world.server(spec).require()
     if _major(saved.server_version) > server.major:
         return Refused(
-            f"{saved.name} was dumped by Postgres {saved.server_version}, and {spec.service} is {server.version}", again
+            f"{saved.name} was dumped by Postgres {saved.server_version}, and {spec.where} is {server.version}", again
         )
     return None
 
@@ -153,7 +156,7 @@ def into_new(ctx: Context, name: str) -> tuple[list[str], list[str]]:
             f"BEGIN;\nALTER DATABASE {identifier(made)} RENAME TO {new};\n"
             f"ALTER DATABASE {new} ALLOW_CONNECTIONS true;\nCOMMIT;\n"
         )
-        ctx.say(f"{live} of {ctx.options.point} is restored as {names[spec.id]}, in {spec.service}")
+        ctx.say(f"{live} of {ctx.options.point} is restored as {names[spec.id]}, in {spec.where}")
     return list(names.values()), [into.source for _, into in volumes]
 
 
@@ -163,4 +166,4 @@ def refuse_name(ctx: Context, spec: DatabaseSpec, name: str) -> None:
     if not name or len(name.encode()) > LONGEST or is_ours(name):
         raise RefusedError(f"{name!r} is no name for a new database", again)
     if ctx.world.server(spec).exists(name):
-        raise RefusedError(f"a database {name} exists already in {spec.service}: nothing is restored over it", again)
+        raise RefusedError(f"a database {name} exists already in {spec.where}: nothing is restored over it", again)

@@ -167,7 +167,8 @@ def _databases(ctx: Context) -> list[str]:
     for spec in ctx.app.databases.values():
         server, name = ctx.world.server(spec), ctx.world.database(spec)
         found.append(
-            f"{spec.service}: database {name}, {size(ctx.world.sizes[spec.id])}, Postgres {server.require().version}"
+            f"{spec.where}: database {name}, {size(ctx.world.sizes[spec.id])}, Postgres {server.require().version}"
+            + ("" if spec.service else f" {server.place}")
         )
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from upgrader.env.reconcile import lines_to_add
 from upgrader.model.verdict import Refused
 from upgrader.steps.base import Context
+from upgrader.steps.outside import no_way_back
 from upgrader.tools.compose_model import Model
 
 ONLY_YOU = "that only you know"
@@ -30,6 +31,7 @@ def objections(ctx: Context) -> Iterator[Refused]:
     yield from _env(ctx)
     yield from _model(ctx)
     yield from _pushes(ctx)
+    yield from _ways_back(ctx)
 
 
 def _tags(ctx: Context) -> Iterator[Refused]:
@@ -114,7 +116,7 @@ def _model(ctx: Context) -> Iterator[Refused]:
         yield from _volumes(ctx, name, now, then)
         yield from _major(ctx, name, then)
     for spec in ctx.app.databases.values():
-        if spec.service not in then.services:
+        if spec.service and spec.service not in then.services:
             yield Refused(
                 f"{ctx.world.target_name} no longer has the database service {spec.service!r}",
                 f"its data must be moved by hand; what the new version says: {_log(ctx)}",
@@ -151,6 +153,13 @@ def _major(ctx: Context, name: str, then: Model) -> Iterator[Refused]:
             f"read by another major version",
             f"dump and restore it by hand, or keep the image in docker-compose.override.yml; see {_log(ctx)}",
         )
+
+
+def _ways_back(ctx: Context) -> Iterator[Refused]:
+    """Databases outside of the stack that migrations may change, and nobody could bring back."""
+    migrations = ctx.world.migrations
+    if migrations.mode == "offline" or migrations.files:
+        yield from filter(None, (no_way_back(ctx, spec) for spec in ctx.app.databases.values()))
 
 
 def _version(image: str) -> int | None:

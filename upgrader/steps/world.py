@@ -17,6 +17,7 @@ from upgrader.errors import RefusedError, UpgraderError
 from upgrader.model.app import App, DatabaseSpec
 from upgrader.model.run import Run
 from upgrader.model.secret import secrets_in
+from upgrader.steps import outside
 from upgrader.steps.base import Options
 from upgrader.steps.env_plan import EnvPlan, make_env_plan
 from upgrader.steps.pending import Migrations, judge
@@ -26,6 +27,7 @@ from upgrader.tools.compose_model import Model
 from upgrader.tools.docker import Container, Docker, EngineInfo
 from upgrader.tools.git import Git
 from upgrader.tools.postgres import Looks, Server
+from upgrader.tools.postgres_throwaway import Origin
 from upgrader.tools.shell import Shell
 from upgrader.tools.volumes import Known, Look, Volumes
 
@@ -50,6 +52,7 @@ class Scratch:
         """What was found out of volumes, and of images that can read them."""
         self.env_plan: EnvPlan | None = None
         """The last one that was made."""
+        self.clients = outside.Clients()
 
     @property
     def path(self) -> Path:
@@ -60,6 +63,7 @@ class Scratch:
         return Path(self._directory.name)
 
     def close(self) -> None:
+        self.clients.close()
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
@@ -114,7 +118,9 @@ class World:
         return Volumes(self.shell, self.app.stack.project, self.run.id, tuple(images), self.scratch.volumes)
 
     def server(self, spec: DatabaseSpec) -> Server:
-        """The database's server, in the container that runs its service now."""
+        """The database's server, in the container that runs its service now, or where its URL leads."""
+        if not spec.service:
+            return outside.server(self, spec)
         container = self.running(spec.service)
         if container is None:
             raise self._absent(spec.service)
@@ -131,11 +137,19 @@ class World:
             f"docker {wake} {found.name}",
         )
 
+    def origin_of(self, spec: DatabaseSpec) -> Origin | Container | None:
+        """What a server like the database's own is made from; None while its container does not run."""
+        return self.running(spec.service) if spec.service else Origin(outside.image(self, spec))
+
     def user(self, spec: DatabaseSpec) -> str:
+        if not spec.service:
+            return outside.address(spec, self.env_path).user
         return spec.user or self._container_env(spec).get("POSTGRES_USER") or "postgres"
 
     def database(self, spec: DatabaseSpec) -> str:
         """The database's name."""
+        if not spec.service:
+            return outside.address(spec, self.env_path).database
         return spec.name or self._container_env(spec).get("POSTGRES_DB") or self.user(spec)
 
     def _container_env(self, spec: DatabaseSpec) -> Mapping[str, str]:
@@ -211,7 +225,7 @@ class World:
     def data_services(self) -> set[str]:
         """Services that are databases: never stopped as writers."""
         guessed = set(self.model_if_any.databases()) if self.model_if_any else set()
-        return {spec.service for spec in self.app.databases.values()} | guessed
+        return {spec.service for spec in self.app.databases.values() if spec.service} | guessed
 
     def writers(self) -> list[Container]:
         """Running containers that may write to a database."""

@@ -75,6 +75,8 @@ class Container:
     addresses: tuple[str, ...] = ()
     """Its IPv4 addresses on the engine's networks; none while it does not run."""
     created_at: str = ""
+    networks: tuple[str, ...] = ()
+    """Names of those networks; `host` where it has that of the machine."""
 
     @property
     def project(self) -> str:
@@ -121,6 +123,7 @@ def container(data: Mapping[str, Any]) -> Container:
         mounts=tuple(sorted(map(_mount, data.get("Mounts") or ()), key=lambda mount: mount.destination)),
         addresses=_addresses(data),
         created_at=data.get("Created", ""),
+        networks=tuple(sorted((data.get("NetworkSettings") or {}).get("Networks") or {})),
     )
 
 

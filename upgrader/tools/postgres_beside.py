@@ -15,11 +15,11 @@ MOUNT = "/upgrader"
 """Where the directory of ours is inside the container."""
 MOST_JOBS = 8
 """More of them wait for the server's disk and for each other."""
-_PATIENCE = 60.0
+PATIENCE = 60.0
 """Seconds for the container to start."""
-_UP = "upgrader: up"
-# The end of its input is the end of the container, and its input is a pipe of ours.
-_STAY = f"echo '{_UP}'; exec cat >/dev/null"
+UP = "upgrader: up"
+STAY = f"echo '{UP}'; exec cat >/dev/null"
+"""What such a container runs: the end of its input is its end, and its input is a pipe of ours."""
 
 _KNOWN = (
     "printf '%s\\n' \"$PGPASSWORD\"; exec psql -X -A -t -q -w -v ON_ERROR_STOP=1 -c "
@@ -82,9 +82,9 @@ class Beside(Databases):
         its own loopback. The container ends by itself when this process does.
         """
         password, identity, port = self._known()
-        env = {"PGHOST": "127.0.0.1", "PGPORT": port}
-        name = f"{self.container}-{self.application}"
-        door = Door(name, env, password, ("nice", "-n", str(niceness)) if niceness else ())
+        name, nice = f"{self.container}-{self.application}", ("nice", "-n", str(niceness)) if niceness else ()
+        here = self.door or Door(name, {"PGHOST": "127.0.0.1", "PGPORT": port}, password)
+        door = replace(here, container=name, prefix=nice)
         with ExitStack() as stack:
             # root inside is us where the engine is rootless
             users = tuple(dict.fromkeys([f"{os.geteuid()}:{os.getegid()}", "0:0"]))
@@ -98,6 +98,11 @@ class Beside(Databases):
                     if user == users[-1]:
                         raise
             yield place
+
+    @property
+    def _also_mounted(self) -> tuple[str, ...]:
+        """Flags for what the programs need to reach the server, besides its network."""
+        return ()
 
     def _known(self) -> tuple[str, str, str]:
         """The password that the container has, if any, the server's identity, and its port."""
@@ -113,7 +118,7 @@ class Beside(Databases):
         self._create(name, directory, user, writes=writes)
         conversation = self.shell.converse(Command(("docker", "start", "--attach", "--interactive", name)))
         try:
-            if conversation is None or conversation.ask(b"", _UP.encode(), _PATIENCE) is None:
+            if conversation is None or conversation.ask(b"", UP.encode(), PATIENCE) is None:
                 raise NotBesideError(f"the container {name} does not start")
             yield
         finally:
@@ -129,7 +134,8 @@ class Beside(Databases):
                 *("docker", "create", "--interactive", "--rm", "--pull", "never", "--name", name, "--user", user),
                 *("--network", f"container:{self.container}", "--log-driver", "none", "--cap-drop", "ALL"),
                 *("--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
-                *("--mount", mount if writes else f"{mount},readonly", "--entrypoint", "sh", image, "-c", _STAY),
+                *("--mount", mount if writes else f"{mount},readonly", *self._also_mounted),
+                *("--entrypoint", "sh", image, "-c", STAY),
             ),
             changes=True,
             label=f"making {name}",

@@ -173,8 +173,8 @@ class Catalog(Client):
 
     def no_database(self, database: str) -> RefusedError:
         return RefusedError(
-            f"Postgres in {self.container} has no database {database}",
-            f"See: docker exec {self.container} psql -U {self.user} -l",
+            f"Postgres {self.place} has no database {database}",
+            f"See: {self.by_hand(f'psql -U {self.user} -l')}",
         )
 
 

@@ -20,7 +20,7 @@ _ENTER = (
     'export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}}"; exec "$@"'
 )
 # An app's own settings of its database must neither cut us off nor change how values are printed.
-_OPTIONS = " ".join(
+ANYBODYS_OPTIONS = " ".join(
     f"-c {setting}"
     for setting in (
         "statement_timeout=0",
@@ -30,13 +30,15 @@ _OPTIONS = " ".join(
         "default_transaction_isolation=read\\ committed",
         "standard_conforming_strings=on",
         "client_min_messages=warning",
-        "lc_messages=C",
         "datestyle=ISO",
         "intervalstyle=postgres",
         "extra_float_digits=3",
         "row_security=off",
     )
 )
+"""Settings of our sessions that any role may have."""
+OPTIONS = f"{ANYBODYS_OPTIONS} -c lc_messages=C"
+"""A superuser may choose the language of the server's words as well."""
 _CONNECT = 10
 """Seconds for a connection: a server that hangs accepts none, and never says so."""
 _PSQL = ("psql", "-X", "-q", "-w", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
@@ -77,7 +79,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Door:
-    """Another container that shares the server's network: its programs reach the server by TCP."""
+    """Another container whose programs reach the server: it shares its network, or has the way to it."""
 
     container: str
     env: Mapping[str, str]
@@ -86,6 +88,8 @@ class Door:
     """Handed over in the environment of each program, never in argv and never in the container's own."""
     prefix: tuple[str, ...] = ()
     """What runs each program, such as `nice`."""
+    options: str = OPTIONS
+    """Settings of each session."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +162,17 @@ class Client:
         deadline = time.monotonic() + patience
         while not done():
             if time.monotonic() > deadline:
-                raise StepError(f"{otherwise} after {patience:g} s in {self.container}", self._look)
+                raise StepError(f"{otherwise} after {patience:g} s: Postgres {self.place}", self._look)
             time.sleep(0.05)
+
+    @property
+    def place(self) -> str:
+        """Where the server is, in words that stand after `Postgres`."""
+        return f"in {self.container}"
+
+    def by_hand(self, words: str) -> str:
+        """The command with which a person runs `psql …` there."""
+        return f"docker exec {self.container} {words}"
 
     @property
     def scratch(self) -> str:
@@ -193,7 +206,7 @@ class Client:
             f"PGUSER={self.user}",
             f"PGDATABASE={database}",
             f"PGCONNECT_TIMEOUT={_CONNECT}",
-            f"PGOPTIONS={_OPTIONS} {options}",
+            f"PGOPTIONS={door.options if door else OPTIONS} {options}".rstrip(),
             "LC_ALL=C.UTF-8",
             *(("PGCLIENTENCODING=UTF8",) if utf8 else ()),
             *((*(f"{name}={value}" for name, value in door.env.items()), "PGPASSWORD") if door else ()),
@@ -223,17 +236,17 @@ class Client:
             return self._refusal(result)
         said = reason(text) or f"exit status {result.code}"
         if "No space left on device" in text or "no space left on device" in text:
-            return StepError(
-                f"The disk is full while {doing} in {self.container}: {said}", "Free space: docker system df"
-            )
+            return StepError(f"The disk is full while {doing}, for Postgres {self.place}: {said}", self._room)
         lines = [self.shell.redactor.text(line) for line in result.tail]
-        return StepError(
-            f"Postgres in {self.container}, {doing}: {self.shell.redactor.text(said)}", self._look, lines=lines
-        )
+        return StepError(f"Postgres {self.place}, {doing}: {self.shell.redactor.text(said)}", self._look, lines=lines)
 
     @property
     def _look(self) -> str:
         return f"See: docker logs --tail 50 {self.container}"
+
+    @property
+    def _room(self) -> str:
+        return "Free space: docker system df"
 
     def _refusal(self, result: Result) -> RefusedError:
         name, text = self.container, result.err + result.out

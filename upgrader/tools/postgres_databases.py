@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from upgrader.errors import RefusedError, StepError
 from upgrader.tools.postgres_catalog import Catalog, Description
@@ -17,6 +18,9 @@ PATIENCE = 30.0
 class Databases(Catalog):
     """Whole databases. One of ours (`name_for`) has its name only once it is whole; it is built under another."""
 
+    in_the_way: ClassVar[str] = ""
+    """Which of the sessions in a database must end before it is renamed or copied, as a further condition; all."""
+
     def is_complete(self, database: str) -> bool:
         """Whether a copy or a restore into `database` came to its end, and no drop of it began."""
         return self._states(database) == {database: False}
@@ -28,11 +32,12 @@ class Databases(Catalog):
         """
         close = "".join(f"ALTER DATABASE {identifier(name)} ALLOW_CONNECTIONS false;\n" for name in databases)
         names = ", ".join(literal(name) for name in databases)
+        sessions = f"pg_stat_activity WHERE datname IN ({names}){self.in_the_way}"
         end = (
             "SELECT count(pg_terminate_backend(pid)) > 0 AS waiting"
-            f" FROM pg_stat_activity WHERE datname IN ({names}) \\gset\n"
+            f" FROM {sessions} \\gset\n"
             "\\if :waiting\nSELECT pg_sleep(0.02) AS slept \\gset\n\\endif\n"
-            f"SELECT pid FROM pg_stat_activity WHERE datname IN ({names});"
+            f"SELECT pid FROM {sessions};"
         )
         if not self.execute(close + end):
             return
@@ -84,9 +89,10 @@ class Databases(Catalog):
         # older servers know this way of copying only
         strategy = " STRATEGY FILE_COPY" if self.require().major >= 15 else ""
         self.shut_out(database)
+        # in the tablespace of the original: to name it would take a right of its own
         create = (
             f"CREATE DATABASE {identifier(name)} TEMPLATE {identifier(database)}{strategy}"
-            f" OWNER {identifier(description.owner)} TABLESPACE {identifier(description.tablespace)};\n"
+            f" OWNER {identifier(description.owner)};\n"
         )
         self.execute(create + _dress(name, description))
 
@@ -183,8 +189,9 @@ def _create(new: str, description: Description) -> str:
         f"ENCODING {literal(description.encoding)}",
         f"LC_COLLATE {literal(row['datcollate'])}",
         f"LC_CTYPE {literal(row['datctype'])}",
-        f"TABLESPACE {identifier(description.tablespace)}",
     ]
+    if description.tablespace != "pg_default":
+        options.append(f"TABLESPACE {identifier(description.tablespace)}")
     if provider := _PROVIDERS.get(row.get("datlocprovider", "")):
         options.append(f"LOCALE_PROVIDER {provider}")
         # the column lost its ICU name when a second provider came to use it

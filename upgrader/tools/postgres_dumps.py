@@ -225,5 +225,5 @@ class _Dump:
         end = f"psql -U {server.user} -d {database} -c 'SELECT pg_terminate_backend({pid})'"
         return StepError(
             f"{table} of {database} is locked by {holder} (pid {pid}) since {since}, so it cannot be dumped",
-            f"Wait for it, or end it: docker exec {server.container} {end}",
+            f"Wait for it, or end it: {server.by_hand(end)}",
         )

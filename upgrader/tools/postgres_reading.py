@@ -171,7 +171,7 @@ class Readings(Snapshots):
         """What to say when pg_restore fails."""
         if _NEWER.search(result.out + result.err):
             return RefusedError(
-                f"Postgres in {self.container} is older than the pg_dump that made the dump ({doing})",
+                f"Postgres {self.place} is older than the pg_dump that made the dump ({doing})",
                 "Start the server in the image that the restore point notes",
             )
         return self.failure(result, doing)

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,6 +97,14 @@ def available_memory() -> int | None:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a throw-away server is made from: an image, and what its container was told."""
+
+    image_id: str
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class Throwaway:
     """The throw-away server that stands in for one service of the project, for one run.
 
@@ -125,7 +133,7 @@ class Throwaway:
         found = Docker(self.shell).container(self.name)
         return found is not None and found.running
 
-    def start(self, like: Container, live: Server, space: Room) -> Server:
+    def start(self, like: Origin | Container, live: Server, space: Room) -> Server:
         """Start it from the very image that `like` runs, with the settings of the server in it; one of an earlier
         attempt is removed first.
 
@@ -194,9 +202,13 @@ class Throwaway:
     def add_roles(self, server: Server, globals_sql: str) -> list[str]:
         """Make the roles of `pg_dumpall --globals-only`; what could not be made is returned, in the server's words.
 
-        The one that we are is there already, and directories of tablespaces are not.
+        The one that we are is there already, as a superuser, which it need not be in the live server; directories of
+        tablespaces are not there.
         """
-        command = server.psql("\\set ON_ERROR_STOP 0\n" + globals_sql, changes=True)
+        mine = re.compile(
+            rf"^ALTER ROLE (?:{re.escape(server.user)}|{re.escape(identifier(server.user))}) WITH .*\n", re.M
+        )
+        command = server.psql("\\set ON_ERROR_STOP 0\n" + mine.sub("", globals_sql), changes=True)
         out = server.shell.attempt(command).out
         errors = re.findall(r"ERROR:\s+(.*)", out)
         return [text for text in errors if not re.search(r'role ".*" already exists|tablespace|directory "', text)]
@@ -291,7 +303,7 @@ def _ours(shell: Shell, project: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def _environment(like: Container, user: str, password: str) -> dict[str, str]:
+def _environment(like: Origin | Container, user: str, password: str) -> dict[str, str]:
     """What the image is to be told; the live server's own password stays where it is."""
     theirs = {name: value for name, value in like.env.items() if _ENVIRONMENT.fullmatch(name)}
     # how passwords are asked for is our own affair: `md5` takes digests of both kinds
