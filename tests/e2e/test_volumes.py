@@ -117,7 +117,8 @@ def plainly(answer: Answer) -> str:
 def test_files_are_saved_and_brought_back(stored: Installation, tmp_path: Path) -> None:
     """Backup, damage, restore in place and beside, undo, export: nothing of them is lost, and nothing of today's."""
     operator = operator_of(stored)
-    rows, then = stored.write(2), files(stored)
+    stored.write(2)
+    rows, then = stored.notes(), files(stored)
     assert {"/uploads/hole", "/uploads/deep er/link", "/state/settings"} <= then.keys()
     said = plainly(operator("backup", "--proof", "read", "--output", "plain"))
     assert "archiving uploads (" in said
@@ -219,7 +220,8 @@ def test_killed_in_the_middle_and_gone_on_with(stored: Installation) -> None:
 
 def test_files_go_back_with_the_rows_of_an_upgrade(stored: Installation) -> None:
     operator = operator_of(stored)
-    rows, then = stored.write(1), files(stored)
+    stored.write(1)
+    rows, then = stored.notes(), files(stored)
     operator.upgrade("v1.1.0")
     stored.write(1)
     inside(stored, "open('/uploads/one', 'w').write('rewritten')")
