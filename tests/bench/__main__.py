@@ -8,7 +8,8 @@ after an upgrade that stopped the writers; theirs is the documented way: restore
 theirs is `python -c pass`. `memory`: upgrader's own peak over an upgrade and a rollback of 5 GB; theirs is the same with 150 MB.
 `backup-17`, `backup-15`: a database of 1.5 GB and more dumped, read back and synced; theirs is `pg_dump | gzip`. `restore`: it brought
 back; theirs is drop, create, `gunzip | psql`. `proof`: a dump restored into a throw-away server and compared; `copy`: the database
-copied inside its server; `way-back`: that copy put in its place; theirs is the same documented restore.
+copied inside its server; `way-back`: that copy put in its place; theirs is the same documented restore. `detection`: of
+500 harms to real restore points of Postgres 17 and 15, how many `upgrader backups verify` finds; theirs is how many there were.
 `env-check`: a check of 60 keys from start to end; theirs is `python -c pass`. `env-check-10000`: the same of 10 000 keys.
 
 Each says below the table what its figures contain. A Docker engine is needed for all but start-up and env-check.
@@ -19,7 +20,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import backup, copies, downtime, envfiles, memory, overhead, rollback, startup
+from tests.bench import backup, copies, detection, downtime, envfiles, memory, overhead, rollback, startup
 from tests.bench.measurement import Measurement, table, write
 from upgrader.errors import UpgraderError
 
@@ -39,6 +40,7 @@ MEASURES: Mapping[str, Callable[[], Measurement]] = {
     "proof": copies.measure_proof,
     "copy": copies.measure_copy,
     "way-back": copies.measure_way_back,
+    "detection": detection.measure,
 }
 REPORT = Path(__file__).parents[2] / "build" / "bench.json"
 

@@ -63,6 +63,7 @@ def test_every_promise_has_a_measure() -> None:
         "proof",
         "copy",
         "way-back",
+        "detection",
     }
 
 

@@ -66,7 +66,8 @@ def test_a_manifest_cut_at_any_byte_or_with_a_bit_flipped_in_any_is_not_believed
 
 
 def test_an_archive_cut_at_any_byte_or_with_any_bit_flipped_is_refused(points: Points) -> None:
-    tiny = replace(points.load(FIRST), id="20261122T093000-5e6f", databases=(), files=(), patch=None, model=None)
+    tiny = replace(points.load(FIRST), id="20261122T093000-5e6f", databases=(), files=(), volumes=())
+    tiny = replace(tiny, patch=None, model=None)
     dump = save(points.begin(tiny.id), "databases/app.dump", Random(0).randbytes(250))
     points.complete(replace(tiny, databases=(SavedDatabase("app", "db", "app", "app", "17.1", "dump", (dump,)),)))
     tiny, path = points.load(tiny.id), points.path(tiny.id) / dump.path
