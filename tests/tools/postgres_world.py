@@ -72,13 +72,14 @@ ROWS = {
 
 
 @contextlib.contextmanager
-def running(image: str, *arguments: str, options: tuple[str, ...] = ()) -> Iterator[str]:
-    """The name of a fresh container of a database image; removed afterwards."""
+def running(image: str, *arguments: str, options: tuple[str, ...] = (), storage: str = "") -> Iterator[str]:
+    """The name of a fresh container of a database image; removed afterwards. `storage`: mount options of its disk."""
     if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
         pytest.skip(f"no image {image}")
     name = f"upgrader-test-pg-{uuid.uuid4().hex[:8]}"
-    storage = ("--tmpfs", "/var/lib/postgresql/data", "-e", f"POSTGRES_PASSWORD={PASSWORD}", "-e", "POSTGRES_USER=app")
-    argv = ["docker", "run", "-d", "--name", name, *storage, *options, image, *arguments]
+    disk = "/var/lib/postgresql/data" + (f":{storage}" if storage else "")
+    first = ("--tmpfs", disk, "-e", f"POSTGRES_PASSWORD={PASSWORD}", "-e", "POSTGRES_USER=app")
+    argv = ["docker", "run", "-d", "--name", name, *first, *options, image, *arguments]
     subprocess.run(argv, check=True, capture_output=True)
     try:
         yield name

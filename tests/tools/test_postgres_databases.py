@@ -4,13 +4,15 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.tools.postgres_world import RICH, ROWS, another_process, eventually
+from tests.tools.postgres_world import RICH, ROWS, another_process, eventually, running
 from upgrader.errors import RefusedError, StepError
 from upgrader.tools.postgres import Server, name_for
 from upgrader.tools.postgres_sql import making
+from upgrader.tools.shell import Shell
 
 pytest_plugins = ["tests.fixtures.postgres"]
 pytestmark = pytest.mark.docker
@@ -80,6 +82,27 @@ def test_a_copy_that_fails_lets_the_app_in_again(server: Server, make: Make) -> 
         server.copy(app, name_for(app, server.run, "copy"))
     assert server.is_open(app)
     assert [name for name in server.databases() if name.startswith(app)] == [app]
+
+
+def test_a_copy_and_a_restore_on_a_disk_that_is_full(tmp_path: Path) -> None:
+    """The app goes on as if nothing had been tried; what there was of the copy is gone, and the room is there again."""
+    with running("postgres:17", "-c", "fsync=off", "-c", "max_wal_size=64MB", storage="size=230m") as container:
+        server = Server(Shell(), container, "app", "20260801T120000Z-ab12")
+        server.require(60)
+        server.execute("CREATE TABLE t AS SELECT repeat(md5(i::text), 60) FROM generate_series(1, 40000) AS i;", "app")
+        server.execute("CHECKPOINT;")
+        assert server.size("app") > 70 << 20
+        with pytest.raises(StepError, match=f"The disk is full while changing in {container}: .*[Nn]o space left"):
+            server.copy("app", name_for("app", server.run, "copy"))
+        assert server.is_open("app")
+        dump = server.dump("app", tmp_path / "app.dump")
+        with pytest.raises(StepError, match=f"The disk is full while restoring .* in {container}: .*[Nn]o space left"):
+            server.restore(dump.path, name_for("app", server.run, "restored"), like="app")
+        assert server.databases() == ["app", "postgres"]
+        assert server.query("SELECT count(*) FROM t;", "app") == [["40000"]]
+        server.execute(
+            "CREATE TABLE after AS SELECT repeat(md5(i::text), 60) FROM generate_series(1, 2000) AS i;", "app"
+        )
 
 
 def test_a_copy_of_nothing(server: Server) -> None:

@@ -1,10 +1,12 @@
 """Dumps that cannot be made: disks that fill, servers that die, tables that are locked, programs that are too old."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,16 @@ def small_disk(at: Path, options: str) -> Iterator[Path]:
 def beside(server: Server) -> str:
     """The id of the container that works for the server, or nothing."""
     return docker("ps", "--all", "--quiet", "--filter", f"name={server.container}-{server.application}")
+
+
+def niceness(server: Server) -> set[int]:
+    """How far the processes of pg_dump stand back that work for the server's run now."""
+    mark, found = f"PGAPPNAME={server.application}".encode(), set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes().split(b"\0") and (path.parent / "comm").read_text() == "pg_dump\n":
+                found.add(os.getpriority(os.PRIO_PROCESS, int(path.parent.name)))
+    return found
 
 
 @contextlib.contextmanager
@@ -93,6 +105,25 @@ def test_a_stream_on_a_disk_that_takes_no_more(by_socket: Server, make: Make, tm
         assert list(small.iterdir()) == []
 
 
+def test_rows_are_plain_only_where_there_is_room_for_them(postgres15: Server, make: Make, tmp_path: Path) -> None:
+    app = make(postgres15, NOISE)
+    assert postgres15.dump(app, tmp_path / "app.dump").how.endswith(", zstd")
+    with small_disk(tmp_path / "small", "size=64m") as small:
+        dump = postgres15.dump(app, small / "app.dump")
+        assert dump.how.endswith(", gzip")
+        postgres15.verify(dump.path, dump.members)
+
+
+def test_rows_that_unfold_beyond_all_expectation(postgres15: Server, make: Make, tmp_path: Path) -> None:
+    """What the server had compressed to a hundredth fills the disk as plain text: then it is never plain on disk."""
+    app = make(postgres15, "CREATE TABLE t AS SELECT repeat('x', 1 << 20) AS x FROM generate_series(1, 330);")
+    with small_disk(tmp_path / "small", "size=310m") as small:
+        dump = postgres15.dump(app, small / "app.dump")
+        assert dump.how.endswith(", gzip")
+        assert {name: rows.count for name, rows in dump.rows.items()} == {"public.t": 330}
+        assert [path.name for path in small.iterdir()] == ["app.dump"]
+
+
 def test_a_locked_table_is_named_with_its_holder(either: Server, make: Make, tmp_path: Path) -> None:
     app = make(either, RICH)
     with locked(either, app, '"Back Office"."Odd ""T"" x"'), pytest.raises(StepError) as failed:
@@ -100,6 +131,20 @@ def test_a_locked_table_is_named_with_its_holder(either: Server, make: Make, tmp
     assert failed.value.message.startswith(f'"Back Office"."Odd ""T"" x" of {app} is locked by nightly (pid ')
     assert "pg_terminate_backend" in failed.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_about_a_locked_table_is_given_up_and_says_why(server: Server, make: Make) -> None:
+    """Before the dump there are questions, to plan and to compare: they must not hang for as long as the lock lasts."""
+    app = make(server, RICH)
+    hasty = replace(server, lock_patience=0.3)
+    with locked(server, app, "schema_migrations"):
+        for ask in (hasty.schema_digest, hasty.row_counts, hasty.ledger):
+            for context in (contextlib.nullcontext(), hasty.looks.looking()):
+                with context, pytest.raises(StepError) as failed:
+                    ask(app)
+                assert failed.value.message.startswith(f"schema_migrations of {app} is locked by nightly (pid ")
+                assert "pg_terminate_backend" in failed.value.hint
+    assert hasty.ledger(app)
 
 
 def test_a_table_that_somebody_waits_for_is_dumped_by_one(server: Server, make: Make, tmp_path: Path) -> None:
@@ -128,7 +173,8 @@ def test_a_server_killed_in_the_middle(tmp_path: Path) -> None:
         argv = ["docker", "exec", container, "psql", "-U", "app", "-d", "app", "-c", hold]
         holder = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with another_process(server, "server.dump('app', path)", tmp_path / "app.dump") as process:
-            eventually(lambda: len(server.sessions("app")) == 3)  # the lock, the snapshot, pg_dump waiting
+            watcher = replace(server, run="watcher")  # its own sessions would be taken for leftovers
+            eventually(lambda: len(watcher.sessions("app")) == 3)  # the lock, the snapshot, pg_dump waiting
             docker("kill", container)
             _, error = process.process.communicate(timeout=60)
         holder.wait(20)
@@ -141,8 +187,10 @@ def test_whoever_dumps_is_killed_and_the_container_beside_goes_too(server: Serve
     app = make(server, RICH)
     with locked(server, app, "people"):
         with another_process(server, f"server.dump({app!r}, path)", tmp_path / "app.dump") as process:
-            eventually(lambda: len(server.sessions(app)) == 3)
+            watcher = replace(server, run="watcher")  # its own sessions would be taken for leftovers
+            eventually(lambda: len(watcher.sessions(app)) == 3)
             assert beside(server)
+            assert niceness(server) == {Pace().niceness}
             process.process.kill()  # but none of the clients that it started
             process.process.wait()
             eventually(lambda: not beside(server))

@@ -1,6 +1,5 @@
 """The engine: asks each step to look, writes down what is about to happen, lets it act, writes down what came of it."""
 
-import errno
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from upgrader.model.secret import Redactor
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Ask, Context, Question, StepModel
 from upgrader.tools.conversation import CancelledError
-from upgrader.tools.files import look_for_room
+from upgrader.tools.files import unwritable
 
 Sink = Callable[[e.Event], None]
 Bind = Callable[[StepModel], StepModel]
@@ -195,10 +194,10 @@ class Engine:
 
     def _unwritable(self, error: OSError) -> StepError:
         """A disk that is full, broken or read-only is no bug of ours; any other OSError is, and is raised again."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        told = unwritable(error, self.home)
+        if told is None:
             raise error
-        where = error.filename or self.home
-        return StepError(f"{where} cannot be written: {error.strerror}", f"make room: {look_for_room(Path(where))}")
+        return told
 
     def _fail(self, step: StepModel, phase: str, error: UpgraderError, *, refused: bool) -> None:
         log = self.directory / "logs" / f"{step.id}.log"

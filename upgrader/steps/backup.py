@@ -25,6 +25,7 @@ from upgrader.steps.swap import serves
 from upgrader.steps.volumes import holds, note_all, save_all, stopping
 from upgrader.steps.way import ledger_digest
 from upgrader.tools.docker_pause import paused
+from upgrader.tools.files import unwritable
 from upgrader.tools.postgres import Pace, Server, Snapshot, name_for
 from upgrader.tools.postgres_moments import MOMENT, Moment
 from upgrader.tools.postgres_snapshots import Session
@@ -66,12 +67,14 @@ class Backup(StepModel):
         points = Points(ctx.app.home)
         if points.exists(ctx.run.id):
             return _facts(points.load(ctx.run.id))
-        root = points.begin(ctx.run.id)
         try:
-            point = self._made(ctx, root)
+            point = self._made(ctx, points.begin(ctx.run.id))
             points.complete(point)
-        except (UpgraderError, OSError):
+        except (UpgraderError, OSError) as error:
+            full = unwritable(error, ctx.app.home) if isinstance(error, OSError) else None
             points.clear(ctx.run.id)  # at once: a disk that it has filled is needed to say so
+            if full:
+                raise full from error
             raise
         return _facts(point)
 

@@ -189,8 +189,8 @@ class _Making:
         if server.schema_digest(schema) == saved.schema_sha256:
             return
         wanted = reading.client.inside("pg_restore", "--schema-only", "-f", "-", reading.path)
-        got = server.inside("pg_dump", "-w", "--schema-only", database=schema)
-        one, other = (schema_entries(server.attempt(each, "reading the schema").out) for each in (wanted, got))
+        dumped = server.attempt(wanted, "reading the schema of the dump").out
+        one, other = (schema_entries(text) for text in (dumped, server.read_schema(schema)))
         changed = sorted(set(one) ^ set(other))
         objects = list(dict.fromkeys(entry.partition("\n")[0] for entry in changed))
         raise _unproved(saved, "its schema is another one after its restore", objects)

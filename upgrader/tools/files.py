@@ -1,7 +1,10 @@
 """What makes a change of files durable."""
 
+import errno
 import os
 from pathlib import Path
+
+from upgrader.errors import StepError
 
 _FEW = 16
 """Inodes that were given back since a program failed for want of them."""
@@ -27,3 +30,14 @@ def look_for_room(path: Path) -> str:
     while not path.is_dir() and path != path.parent:
         path = path.parent
     return f"df -i {path}" if no_inodes(path) else f"df -h {path}"
+
+
+def unwritable(error: OSError, home: Path) -> StepError | None:
+    """What to say of a disk that is full, broken or read-only; None for any other error, which is a bug of ours.
+
+    `home` is named where the error itself names no file.
+    """
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        return None
+    where = error.filename or home
+    return StepError(f"{where} cannot be written: {error.strerror}", f"make room: {look_for_room(Path(where))}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from upgrader.errors import RefusedError, StepError
+from upgrader.tools.postgres_locks import LOCKERS, lock_error, waited_for_a_lock
 from upgrader.tools.postgres_looks import Looks
 from upgrader.tools.postgres_sql import LONGEST, MAINTENANCE, literal
 from upgrader.tools.shell import Command, Result, Shell
@@ -24,7 +25,6 @@ ANYBODYS_OPTIONS = " ".join(
     f"-c {setting}"
     for setting in (
         "statement_timeout=0",
-        "lock_timeout=0",
         "idle_in_transaction_session_timeout=0",
         "default_transaction_read_only=off",
         "default_transaction_isolation=read\\ committed",
@@ -39,6 +39,8 @@ ANYBODYS_OPTIONS = " ".join(
 """Settings of our sessions that any role may have."""
 OPTIONS = f"{ANYBODYS_OPTIONS} -c lc_messages=C"
 """A superuser may choose the language of the server's words as well."""
+LOCK_PATIENCE = 30.0
+"""Seconds that a question waits for a table which somebody has locked."""
 _CONNECT = 10
 """Seconds for a connection: a server that hangs accepts none, and never says so."""
 _PSQL = ("psql", "-X", "-q", "-w", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
@@ -103,6 +105,7 @@ class Client:
     looks: Looks = field(default_factory=Looks, compare=False, repr=False)
     door: Door | None = None
     """Where programs run instead of in the server's own container."""
+    lock_patience: float = field(default=LOCK_PATIENCE, kw_only=True)
 
     @property
     def application(self) -> str:
@@ -126,7 +129,7 @@ class Client:
         """The rows of all statements of `sql` as text, NULL as an empty one; `sql` must change nothing."""
         result = self._told(sql, database)
         if not result.ok:
-            raise self.failure(result, "reading")
+            raise self._failure(result, "reading", database)
         return rows_of(result.out)
 
     def _told(self, sql: str, database: str, timeout: float | None = None) -> Result:
@@ -206,7 +209,7 @@ class Client:
             f"PGUSER={self.user}",
             f"PGDATABASE={database}",
             f"PGCONNECT_TIMEOUT={_CONNECT}",
-            f"PGOPTIONS={door.options if door else OPTIONS} {options}".rstrip(),
+            f"PGOPTIONS={door.options if door else OPTIONS} -c lock_timeout={self._lock_wait} {options}".rstrip(),
             "LC_ALL=C.UTF-8",
             *(("PGCLIENTENCODING=UTF8",) if utf8 else ()),
             *((*(f"{name}={value}" for name, value in door.env.items()), "PGPASSWORD") if door else ()),
@@ -223,12 +226,34 @@ class Client:
             label=f"{argv[0]} in {self.container}",
         )
 
+    @property
+    def _lock_wait(self) -> int:
+        return int(self.lock_patience * 1000)
+
+    def read_schema(self, database: str, *options: str) -> str:
+        """All DDL of the database, as pg_dump writes it."""
+        wait = f"--lock-wait-timeout={self._lock_wait}"
+        command = self.inside("pg_dump", "-w", "--schema-only", wait, *options, database=database)
+        result = self.shell.attempt(command)
+        if not result.ok:
+            raise self._failure(result, "reading the schema", database)
+        return result.out
+
     def attempt(self, command: Command, doing: str) -> Result:
         """Run it; raises StepError with the server's own words, or RefusedError when the server cannot be reached."""
         result = self.shell.attempt(command)
         if result.ok:
             return result
         raise self.failure(result, doing)
+
+    def _failure(self, result: Result, doing: str, database: str) -> StepError | RefusedError:
+        waited = waited_for_a_lock(result.err + result.out)
+        return self.locked(database, self.lock_patience) if waited else self.failure(result, doing)
+
+    def locked(self, database: str, waited: float) -> StepError:
+        """What to say when somebody would not let go of a table for so many seconds."""
+        psql = self.by_hand(f"psql -U {self.user} -d {database}")
+        return lock_error(database, waited, self.query(LOCKERS, database), psql)
 
     def failure(self, result: Result, doing: str) -> StepError | RefusedError:
         text = result.err + result.out

@@ -12,6 +12,7 @@ from upgrader.tools.postgres_archives import Member
 from upgrader.tools.postgres_beside import MOST_JOBS, NotBesideError, Pace, Place
 from upgrader.tools.postgres_catalog import RowCount
 from upgrader.tools.postgres_compress import Compression
+from upgrader.tools.postgres_locks import LOCKERS
 from upgrader.tools.postgres_progress import CHATTER, Look, Progress, of_dump, of_file
 from upgrader.tools.postgres_reading import Readings
 from upgrader.tools.postgres_snapshots import Snapshot
@@ -25,6 +26,12 @@ _STREAM = (
     "pg_dump --format=custom --compress=zstd:1 -h /nowhere -d x 2>&1 | grep -q connection && echo zstd:1 || echo 1"
     ') "$@"'
 )
+_UNFOLDED = 3
+"""A database's rows as text, in multiples of its size on disk, at the worst that is to be expected: bytes take two
+digits each, and what the server had compressed is compressed no more."""
+_SPARE = 256 << 20
+"""Bytes that are left free meanwhile: the server may well write to the same disk."""
+_FULL = "no space left on device"
 _BUSY = "could not obtain lock on relation"
 # As far as the planner knows: to ask for sizes proper would wait for tables that somebody has locked.
 _TABLES = """
@@ -34,14 +41,6 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384 GROUP BY 1;
 """
 FREE_CONNECTIONS = "SELECT current_setting('max_connections')::int - count(*) FROM pg_stat_activity;"
 _SIZE = "SELECT pg_database_size(current_database());"
-_LOCKERS = """
-SELECT l.relation::regclass, a.pid, coalesce(nullif(a.application_name, ''), a.usename),
-       date_trunc('second', clock_timestamp() - a.xact_start)
-FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation >= 16384
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-ORDER BY a.xact_start LIMIT 1;
-"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Dumps(Readings):
                     self.end_leftovers()
                     snapshot = stack.enter_context(self.snapshot(database))
                 how = _Dump(self, snapshot, part, pace, lock_patience, say).make()
-                rows = snapshot.row_counts(exact_below_bytes)
+                rows = self._rows(snapshot, exact_below_bytes)
                 [[version]] = snapshot.query("SELECT split_part(current_setting('server_version'), ' ', 1);")
                 schema = self._schema(snapshot)
                 archives.make_durable(part)
@@ -107,9 +106,16 @@ class Dumps(Readings):
                 raise
         return DumpResult(into, members, time.monotonic() - started, version, rows, schema, snapshot.taken_at, how)
 
+    def _rows(self, snapshot: Snapshot, exact_below_bytes: int | None) -> Mapping[str, RowCount]:
+        try:
+            return snapshot.row_counts(exact_below_bytes)
+        except StepError:  # its session has ended: a lock for too long does that as well
+            if self.query(LOCKERS, snapshot.database):
+                raise self.locked(snapshot.database, self.lock_patience) from None
+            raise
+
     def _schema(self, snapshot: Snapshot) -> str:
-        argv = ("pg_dump", "-w", "--schema-only", f"--snapshot={snapshot.id}")
-        return schema_sha256(self.attempt(self.inside(*argv, database=snapshot.database), "reading the schema").out)
+        return schema_sha256(self.read_schema(snapshot.database, f"--snapshot={snapshot.id}"))
 
     def dump_globals(self, into: Path) -> None:
         """Write the server's roles, without their passwords, and its tablespaces to `into` as SQL."""
@@ -146,6 +152,9 @@ class _Dump:
         if said and _BUSY in said:
             # somebody waits for a table that we have: more connections cannot share it any more, one can go on
             jobs, said = 1, self._parallel(place, compression, 1)
+        if said and compression is Compression.BESIDE and _FULL in said.lower():
+            compression = Compression.GZIP
+            said = self._parallel(place, compression, jobs)
         if said is not None:
             raise self._failure(Result(place.client.inside("pg_dump"), 1, "", said, 0.0))
         self.server.read_members(place, self.part, jobs)
@@ -157,10 +166,11 @@ class _Dump:
         return max(1, min(wanted, int(free) // 2))
 
     def _has_room(self) -> bool:
+        """Whether the disk takes all rows as plain text, should they come faster than they can be compressed."""
         import shutil
 
         [[size]] = self.snapshot.query(_SIZE)
-        return shutil.disk_usage(self.part.parent).free > int(size)
+        return shutil.disk_usage(self.part.parent).free > _UNFOLDED * int(size) + _SPARE
 
     def _parallel(self, place: Place, compression: Compression, jobs: int) -> str | None:
         """None, or what the programs complained of."""
@@ -205,7 +215,7 @@ class _Dump:
     def _failure(self, result: Result) -> StepError | RefusedError:
         database, text = self.snapshot.database, result.err + result.out
         self.server.require(patience=5)  # the server itself may be gone, which explains the rest
-        if "no space left on device" in text.lower() and "ERROR:" not in text:
+        if _FULL in text.lower() and "ERROR:" not in text:
             return archives.full(self.part.parent, self.server.size(database))
         if "server version mismatch" in text:
             return RefusedError(
@@ -213,17 +223,5 @@ class _Dump:
                 "Run the server in an image of its own version",
             )
         if "statement timeout" in text and "LOCK TABLE" in text:
-            return self._locked()
+            return self.server.locked(database, self.lock_patience)
         return self.server.failure(replace(result, err=text, out=""), f"dumping {database}")
-
-    def _locked(self) -> StepError:
-        database, server = self.snapshot.database, self.server
-        found = server.query(_LOCKERS, database)
-        if not found:
-            return StepError(f"A table of {database} was locked for {self.lock_patience:g} s", "Try again")
-        table, pid, holder, since = found[0]
-        end = f"psql -U {server.user} -d {database} -c 'SELECT pg_terminate_backend({pid})'"
-        return StepError(
-            f"{table} of {database} is locked by {holder} (pid {pid}) since {since}, so it cannot be dumped",
-            f"Wait for it, or end it: {server.by_hand(end)}",
-        )
