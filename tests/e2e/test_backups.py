@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash.killer import Moment
+from tests.e2e.bare import bare_server, ddl
 from tests.e2e.scenario import PLAYBOOK, Operator, edited, upgrader
-from tests.fixtures.engine import eventually, sh
+from tests.fixtures.engine import sh
 from upgrader.demo.host import Installation
 
 pytestmark = pytest.mark.docker
@@ -86,28 +87,6 @@ def test_a_backup_and_all_that_is_done_with_it(app: Installation, tmp_path: Path
     operator.rollback("--undo")
     assert app.notes() == rows + late, "what was set aside is there again"
     assert newest[0] not in app.notes()
-
-
-@contextmanager
-def bare_server(image: str) -> Iterator[str]:
-    """A server of Postgres on a machine that knows nothing of us."""
-    name = f"ut-points-bare-{secrets.token_hex(3)}"
-    sh("docker", "run", "-d", "--rm", "--name", name, "-e", "POSTGRES_PASSWORD=x", "--network", "none", image)
-    try:
-        eventually(lambda: ready(name), 90)
-        yield name
-    finally:
-        sh("docker", "rm", "-fv", name)
-
-
-def ddl(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line and "restrict " not in line]
-
-
-def ready(name: str) -> bool:
-    # over TCP: while it is being set up it listens on its socket only
-    asked = ("docker", "exec", name, "pg_isready", "-q", "-h", "127.0.0.1")
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def test_an_export_restores_on_a_bare_machine(serving: Installation, tmp_path: Path) -> None:
@@ -283,6 +262,15 @@ def _reseal(path: Path, changes: dict[str, object]) -> None:
     path.write_text(json.dumps(sealed, indent=1, sort_keys=True))
 
 
+@contextmanager
+def damaged(path: Path) -> Iterator[Path]:
+    """A bit of it is another one for a while."""
+    whole = path.read_bytes()
+    path.write_bytes(bytes([*whole[:-9], whole[-9] ^ 1, *whole[-8:]]))
+    yield path
+    path.write_bytes(whole)
+
+
 def killed(operator: Operator, moment: Moment, *args: str) -> None:
     driven = (str(operator.app.path), str(operator.playbook), moment.to_json(), *args)
     done = subprocess.run([sys.executable, "-m", "tests.e2e.points_driver", *driven], check=False, timeout=240)
@@ -306,6 +294,9 @@ def test_a_restore_killed_anywhere_is_gone_on_with(app: Installation) -> None:
         app.write(1)
         killed(operator, moment, point_id)
         assert "upgrader resume" in quiet(operator, "restore", point_id, "--in-place", "--yes", code=8)
+        if moment is moments[0]:
+            with damaged(next(operator.points.path(point_id).rglob("toc.dat"))) as path:
+                assert f"{path} is damaged" in quiet(operator, "resume", code=6)
         operator("resume", "--output", "plain")
         app.wait_healthy(120)
         assert app.notes() == rows, moment

@@ -1,5 +1,6 @@
 """Restore points: what one run saved before it changed anything, as one manifest."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -63,6 +64,12 @@ class SavedDatabase:
     moment: Mapping[str, Any] = field(default_factory=dict)
     """The same by its transactions, as `postgres_moments.Moment` has it: by it, what is written later can be told."""
     proved: Proved | None = None
+
+    @property
+    def major(self) -> int:
+        """The server's major version: 17 of `17.2` and of `17beta1`."""
+        found = re.match(r"\d+", self.server_version)
+        return int(found[0]) if found else 0
 
 
 @dataclass(frozen=True)

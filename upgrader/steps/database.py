@@ -1,8 +1,10 @@
 """Databases: copied before a risky migration, and brought back by renaming, never by writing over one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
+
+from pydantic import Field
 
 from upgrader.errors import StepError
 from upgrader.model.app import DatabaseSpec
@@ -10,11 +12,12 @@ from upgrader.model.events import Facts
 from upgrader.model.manifest import SavedDatabase
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.disk import no_room, no_room_for_copies
 from upgrader.steps.fingerprints import foreign_keys
 from upgrader.steps.outside import no_way_back
 from upgrader.steps.points import Points
 from upgrader.steps.way import Way, ledger_digest
-from upgrader.tools.postgres import Server, name_for
+from upgrader.tools.postgres import Pace, Server, name_for
 from upgrader.tools.postgres_moments import instant, moment
 
 
@@ -35,6 +38,9 @@ class DatabaseCopy(StepModel):
         copies = {spec.id: _name(ctx, spec, "before") for spec in ctx.app.databases.values()}
         if all(self._is_there(ctx, spec, copies[spec.id]) for spec in ctx.app.databases.values()):
             return Satisfied("they are there", {"copies": copies, "oids": self._oids(ctx, copies)})
+        absent = [spec.id for spec in ctx.app.databases.values() if not ctx.world.server(spec).exists(copies[spec.id])]
+        if not ctx.planning and (tight := no_room_for_copies(ctx, absent)):  # full since the preflight
+            return tight
         return Needed(", ".join(copies.values()), {"copies": copies, "moments": {} if ctx.planning else moments(ctx)})
 
     def _is_there(self, ctx: Context, spec: DatabaseSpec, copy: str) -> bool:
@@ -115,9 +121,14 @@ class DatabaseStart(StepModel):
 
 
 class DatabaseStage(StepModel):
-    """Decide how each database goes back, and restore dumps into new databases while the app still serves."""
+    """Decide how each database goes back, and restore dumps into new databases while the app still serves.
+
+    `jobs`: connections at once, 0 for as many as there are cores; `nice`: how far pg_restore stands back, 0 to 19.
+    """
 
     uses: Literal["database.stage"]
+    jobs: int = Field(0, ge=0, le=64)
+    nice: int = Field(10, ge=0, le=19)
 
     def describe(self) -> str:
         return "Bring the old data up beside the new"
@@ -136,13 +147,27 @@ class DatabaseStage(StepModel):
             foreign = foreign_keys(ctx, Way(ctx).point.fingerprints)
             if foreign is not None:
                 return foreign
+        restored = list(self._to_restore(ctx, ways))
+        if newer := next((refused for spec, saved in restored if (refused := too_new(ctx, spec, saved))), None):
+            return newer
+        if not Way(ctx).healing and (tight := no_room(ctx, restored)):
+            return tight
         words = "; ".join(f"{ctx.app.databases[name].where}: {WAYS[way]}" for name, way in ways.items())
         if not {"dump", "carry"} & set(ways.values()):
             return Satisfied(words or "the app has no database", {"ways": ways})
         return Needed(words, {"ways": ways})
 
+    def _to_restore(self, ctx: Context, ways: Mapping[str, str]) -> Iterator[tuple[DatabaseSpec, SavedDatabase]]:
+        for spec in ctx.app.databases.values():
+            saved = Way(ctx).database(spec.id)
+            if saved and ways[spec.id] in ("dump", "carry") and not ctx.world.server(spec).exists(_restored(ctx, spec)):
+                yield spec, saved
+
     def apply(self, ctx: Context) -> Facts:
         ways = dict(ctx.run.before(self.id)["ways"])
+        if ctx.run.resumed and {"dump", "carry"} & set(ways.values()):
+            # who verified it was cut off, by whatever it was that cut it off
+            Points(ctx.app.home).verify(Way(ctx).point)
         for spec in ctx.app.databases.values():
             server, name = ctx.world.server(spec), ctx.world.database(spec)
             if ways[spec.id] == "carry" and (reason := server.can_carry(name, archive_of(ctx, spec))):
@@ -154,7 +179,8 @@ class DatabaseStage(StepModel):
                 ctx.say(f"{name}: the dump is restored, because {reason}")
                 ways[spec.id] = "dump"
             if ways[spec.id] == "dump":
-                server.restore(archive_of(ctx, spec), _name(ctx, spec, "restored"), name, say=ctx.say)
+                pace = Pace(self.jobs, self.nice)
+                server.restore(archive_of(ctx, spec), _restored(ctx, spec), name, pace=pace, say=ctx.say)
                 ctx.say(f"{name}: restored beside the live one")
         return {"ways": ways}
 
@@ -196,6 +222,17 @@ def _nobody_wrote(way: Way) -> bool:
     """Whether only migrations had the chance to write since the writers were stopped."""
     failed = way.parent is not None and way.parent.unfinished and not way.parent.committed
     return failed and way.parent_touched("migrate") and not way.parent_touched("compose.up")
+
+
+def too_new(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase) -> Refused | None:
+    """The refusal to give a dump to a server that is older than it."""
+    server = ctx.world.server(spec).require()
+    if saved.major <= server.major:
+        return None
+    return Refused(
+        f"{saved.name} was dumped by Postgres {saved.server_version}, and {spec.where} is {server.version}",
+        "choose another restore point: upgrader backups list",
+    )
 
 
 def kept_copy(ctx: Context, spec: DatabaseSpec) -> str:
@@ -275,7 +312,7 @@ class DatabaseSwap(StepModel):
             return kept_copy(ctx, spec)
         if way == "aside":
             return saved.aside
-        staged = _name(ctx, spec, "restored")
+        staged = _restored(ctx, spec)
         if way == "carry":
             carried = server.carry(ctx.world.database(spec), staged, archive_of(ctx, spec))
             ctx.say(f"{sum(carried.rows.values())} rows carried over into the old schema")
@@ -293,6 +330,10 @@ def archive_of(ctx: Context, spec: DatabaseSpec) -> Path:
     saved = Way(ctx).database(spec.id)
     assert saved is not None  # noqa: S101 - database.stage would have refused
     return Points(ctx.app.home).path(Way(ctx).point.id) / saved.archive
+
+
+def _restored(ctx: Context, spec: DatabaseSpec) -> str:
+    return _name(ctx, spec, "restored")
 
 
 def _name(ctx: Context, spec: DatabaseSpec, what: str) -> str:

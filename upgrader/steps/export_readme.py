@@ -26,7 +26,7 @@ def _lines(point: RestorePoint) -> Iterator[str]:
     yield from _block("sha256sum --quiet --check SHA256SUMS")
     servers = [list(group) for _, group in groupby(sorted(point.databases, key=_service), _service)]
     if len(servers) > 1:
-        names = ", ".join(f"`{databases[0].service}`" for databases in servers)
+        names = ", ".join(f"`{_service(databases[0])}`" for databases in servers)
         yield f"The app has {len(servers)} servers of Postgres: {names}. Take one for each here too: their roles and"
         yield "databases may have the same names. Identity providers come first, the app last."
         yield ""
@@ -39,14 +39,15 @@ def _lines(point: RestorePoint) -> Iterator[str]:
 
 
 def _service(database: SavedDatabase) -> str:
-    return database.service
+    return database.service or database.id  # one without a service was somewhere else
 
 
 def _server(databases: Sequence[SavedDatabase]) -> Iterator[str]:
     names, version = ", ".join(database.name for database in databases), databases[0].server_version
     major = version.split(".")[0]
     packed = any(file.path.endswith(".zst") for database in databases for file in database.files)
-    yield f"## Database {names}, of the service {databases[0].service}"
+    service = databases[0].service
+    yield f"## Database {names}, {f'of the service {service}' if service else 'of a server that was not in the stack'}"
     yield ""
     yield f"From Postgres {version}. Needs psql, pg_restore{', zstd' * packed}, a server of Postgres {major} or newer;"
     yield f"with Docker: `docker run -d -e POSTGRES_PASSWORD=… postgres:{major}`, and the rest inside of its container."

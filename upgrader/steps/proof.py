@@ -12,6 +12,7 @@ from upgrader.model.run import Run
 from upgrader.model.verdict import Needed, Satisfied, Verdict
 from upgrader.steps import copies
 from upgrader.steps.base import Context, StepModel
+from upgrader.steps.disk import dumped, unfolded
 from upgrader.steps.points import Points
 from upgrader.steps.rehearse import unsuited
 
@@ -86,7 +87,8 @@ class Proof(StepModel):
             return f"that may take {duration(seconds)}, and {duration(self.budget)} are given"
         if (free := ctx.world.docker.free_bytes_in_engine(ctx.world.engine)) is not None:
             data = sum(ctx.world.sizes.values())
-            needed = int(data * _ROOM[how]) + _APART * len(copies.by_service(ctx)) + (data // 2 if ctx.planning else 0)
+            needed = int(data * _ROOM[how]) + _APART * len(copies.by_service(ctx)) + _unfolded(ctx)
+            needed += dumped(ctx) if ctx.planning else 0
             if needed > free:
                 return f"that may take {size(needed)} on disk, and {size(free)} are free"
         return ""
@@ -124,6 +126,12 @@ class Proof(StepModel):
         databases = tuple(replace(database, proved=proved) for database in point.databases)
         Points(ctx.app.home).amend(replace(point, databases=databases))
         return _facts(choice, seconds)
+
+
+def _unfolded(ctx: Context) -> int:
+    """Bytes of dumps that have to be expanded to be restored."""
+    specs, sizes = ctx.app.databases.values(), ctx.world.sizes
+    return sum(unfolded(ctx.world.server(spec).require().major, sizes[spec.id]) for spec in specs)
 
 
 def expected(ctx: Context, how: str) -> float:

@@ -10,7 +10,8 @@ from upgrader.model.manifest import SavedDatabase
 from upgrader.model.plan import Plan, PlannedStep
 from upgrader.model.verdict import Needed, Refused, Satisfied, Verdict
 from upgrader.steps.base import Context, StepModel
-from upgrader.steps.database import archive_of, same_schema
+from upgrader.steps.database import archive_of, same_schema, too_new
+from upgrader.steps.disk import no_room
 from upgrader.steps.outside import no_way_back
 from upgrader.steps.survey import rollback_plan
 from upgrader.steps.volumes_back import beside, fill
@@ -46,7 +47,7 @@ class Fits(StepModel):
                 f"{point.id} is of {point.version}, and the schema of {ctx.world.database(other)} is another one now",
                 f"upgrader rollback --run {point.id} takes the code back too; or beside it: --into-new NAME",
             )
-        return Satisfied(f"{point.id} of {point.version}")
+        return Satisfied("; ".join([f"{point.id} of {point.version}", *_left_out(ctx)]))
 
     def apply(self, ctx: Context) -> Facts:
         raise AssertionError(self.id)
@@ -64,18 +65,14 @@ def _foreign(ctx: Context, spec: DatabaseSpec, saved: SavedDatabase | None) -> R
         )
     if saved.proved and saved.proved.how == "failed":
         return Refused(f"{ctx.options.point} did not come back when it was proved: {saved.proved.why}", again)
-    if refused := no_way_back(ctx, spec):
-        return refused
-    server = ctx.world.server(spec).require()
-    if _major(saved.server_version) > server.major:
-        return Refused(
-            f"{saved.name} was dumped by Postgres {saved.server_version}, and {spec.where} is {server.version}", again
-        )
-    return None
+    return no_way_back(ctx, spec) or too_new(ctx, spec, saved)
 
 
-def _major(version: str) -> int:
-    return int(version.split(".", maxsplit=1)[0])
+def _left_out(ctx: Context) -> list[str]:
+    """What is said of databases in the restore point that are none of the app's any more."""
+    point = Way(ctx).point
+    others = [f"{db.name} of {db.service}" for db in point.databases if db.id not in ctx.app.databases]
+    return [f"left out, for the app has no such database any more: {', '.join(others)}"] if others else []
 
 
 def _other_schema(ctx: Context) -> DatabaseSpec | None:
@@ -124,7 +121,7 @@ def restore_plan(ctx: Context, steps: tuple[PlannedStep, ...], playbook: str) ->
         to_version=plan.from_version,
         to_commit=plan.from_commit,
         images=(),
-        notes=(f"the data of {when} UTC, restore point {point.id} of {point.version}", *plan.notes),
+        notes=(f"the data of {when} UTC, restore point {point.id} of {point.version}", *_left_out(ctx), *plan.notes),
         downtime_why="the writers stop, the databases are swapped, the writers start; the dump is restored before that",
     )
 
@@ -142,6 +139,9 @@ def into_new(ctx: Context, name: str) -> tuple[list[str], list[str]]:
         if refused := _foreign(ctx, spec, Way(ctx).database(spec.id)):
             raise RefusedError(refused.why, refused.hint)
         refuse_name(ctx, spec, names[spec.id])
+    dumps = {database.id: database for database in Way(ctx).point.databases}
+    if tight := no_room(ctx, [(spec, dumps[spec.id]) for spec in specs]):
+        raise RefusedError(tight.why, tight.hint)
     volumes = list(beside(ctx, name))
     for saved, into in volumes:
         fill(ctx, Way(ctx).point, saved, into)
