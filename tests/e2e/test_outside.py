@@ -57,7 +57,7 @@ MIGRATIONS = {
 }
 PLAYBOOK = """\
 name: far
-extends: compose-git
+extends: migrate-first
 stack: {env: {file: .env, example: .env.example}}
 databases: {app: {url: DATABASE_URL}}
 migrations: {service: migrate, path: migrations}
@@ -161,6 +161,7 @@ def test_E5_up_and_back_with_a_database_that_only_a_url_knows(far: Far, tmp_path
     planned = far("plan", "--to", "v1.1.0").out
     assert "DATABASE_URL: database far" in planned
     assert "at host.docker.internal:" in planned
+    assert "0002/pending: 0002.sql (NEW)" in planned
     assert far.world() == before
 
     said = far("backup", "--output", "plain").err
@@ -193,6 +194,20 @@ def test_E5_up_and_back_with_a_database_that_only_a_url_knows(far: Far, tmp_path
         data = path.read_bytes()
         assert PASSWORD.encode() not in data, path
         assert quote(PASSWORD, safe="").encode() not in data or path.name == "model.json", path
+
+
+def test_E3_a_migrator_that_says_it_worked_and_did_not(far: Far, tmp_path: Path) -> None:  # noqa: N802
+    """Its ledger tells: the new code never starts."""
+    (tmp_path / "far.git" / "migrations" / "run.sh").write_text("exit 0\n")
+    git("-c", "user.name=r", "-c", "user.email=r@far.example", "commit", "-qam", "v1.3.0", cwd=tmp_path / "far.git")
+    git("tag", "v1.3.0", cwd=tmp_path / "far.git")
+    before = far.sql("SELECT * FROM notes ORDER BY id")
+    failed = far("upgrade", "--to", "v1.3.0", "--yes", "--output", "plain", "--proof", "read", code=5)
+    assert "2 migrations did not come to be installed: 0002/pending: 0002.sql (NEW)" in failed.err
+    assert far.sql("SELECT * FROM notes ORDER BY id") == before
+    assert git("describe", "--tags", cwd=far.path).strip() == "v1.0.0"
+    release = sh("docker", "exec", f"{far.project}-web-1", "printenv", "RELEASE")
+    assert release == "v1.0.0", "what serves is the old version"
 
 
 def test_E7_what_is_wrong_with_the_database_is_told_before_anything_changes(far: Far) -> None:  # noqa: N802

@@ -44,6 +44,22 @@ def test_rytask_takes_the_override_along(tmp_path: Path) -> None:
     assert app.stack.keep == ("docker-compose.override.y*ml", "compose.override.y*ml")
 
 
+@pytest.mark.parametrize("name", ["migrate-first", "everruns"])
+def test_E4_new_code_waits_for_every_migration(name: str) -> None:  # noqa: N802
+    kinds = [step.uses for _, step in load(name, KINDS).upgrade]
+    where = kinds.index("migrations.installed")
+    assert (kinds[where - 1], kinds[where + 1]) == ("migrate", "compose.up")
+
+
+def test_everruns_database_is_where_its_url_leads(tmp_path: Path) -> None:
+    playbook = load("everruns", KINDS)
+    url = "postgresql://app:hunter22@db.example.com/everruns"
+    app = resolve_app(playbook, tmp_path, {"DATABASE_URL": url}, tmp_path)
+    assert (app.databases["everruns"].key, app.databases["everruns"].url) == ("DATABASE_URL", url)
+    assert (app.migrations.service, app.migrations.ledger) == ("migrate", "sqlx")
+    assert Path(app.stack.overlay or "").name == "everruns.env"
+
+
 def test_a_file_of_the_same_name_elsewhere_does_not_ship(tmp_path: Path) -> None:
     assert is_shipped(shipped("playbooks") / "compose-git.yaml")
     assert not is_shipped(tmp_path / "playbooks" / "compose-git.yaml")

@@ -10,6 +10,7 @@ from upgrader.steps.finish import Command, Confirm, Evidence, PointVerify
 from upgrader.steps.git_checkout import GitCheckout, GitRestore
 from upgrader.steps.health import Health
 from upgrader.steps.images import ComposeBuild, ComposePull, ImagesRestore
+from upgrader.steps.installed import Installed
 from upgrader.steps.migrate import Migrate
 from upgrader.steps.offsite import CopyAway
 from upgrader.steps.preflight import Checkout, Databases, Disk, Host, StackCheck, Target
@@ -41,6 +42,7 @@ KINDS: dict[str, type[StepModel]] = {
     "writers.start": WritersStart,
     "database.copy": DatabaseCopy,
     "migrate": Migrate,
+    "migrations.installed": Installed,
     "compose.up": ComposeUp,
     "health": Health,
     "canary": Canary,
