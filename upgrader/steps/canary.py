@@ -40,16 +40,15 @@ class Canary(StepModel):
     def check(self, ctx: Context) -> Verdict:
         if not ctx.app.databases:
             return Satisfied("the app has no database")
+        tables = ", ".join(ctx.app.canary.tables) or "every table that has rows"
         if ctx.planning:
-            return Needed(", ".join(ctx.app.canary.tables) or "every table that has rows")
+            return Needed(tables)
         try:
             found = {spec.id: self._found(ctx, spec) for spec in ctx.app.databases.values()}
         except (StepError, RefusedError) as error:  # it serves, and is well: a look that fails is no reason to go back
             return Satisfied(f"not compared: {error.message}", {"why": error.message})
-        collapsed = {name: dict(tables) for name, tables in found.items() if tables}
-        if not collapsed:
-            return Satisfied("no table has collapsed")
-        return Needed(summary(collapsed), {"collapsed": collapsed})
+        collapsed = {name: dict(lost) for name, lost in found.items() if lost}
+        return Needed(summary(collapsed) if collapsed else tables, {"collapsed": collapsed})
 
     def _found(self, ctx: Context, spec: DatabaseSpec) -> Collapsed:
         saved = next(saved for saved in Points(ctx.app.home).load(ctx.run.id).databases if saved.id == spec.id)
@@ -61,7 +60,7 @@ class Canary(StepModel):
 
     def apply(self, ctx: Context) -> Facts:
         collapsed: Mapping[str, Collapsed] = ctx.run.before(self.id)["collapsed"]
-        if not agreed_to(ctx, collapsed, f"{ctx.world.target_name} serves"):
+        if collapsed and not agreed_to(ctx, collapsed, f"{ctx.world.target_name} serves"):
             raise collapse(ctx, collapsed, "after the upgrade")
         return {"agreed": collapsed}
 
