@@ -89,10 +89,12 @@ def url(database: str, at: str, query: str = "", password: str = PASSWORD) -> st
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     """What a process holds as long as it lives; nothing of it is left afterwards."""
-    clients, shared = clients_here(), Scratch(tmp_path_factory.mktemp("scratch"))
+    shared = Scratch(tmp_path_factory.mktemp("scratch"))
     yield shared
+    ours = {name for name, _ in shared.clients.annex._open.values()}
+    assert ours <= clients_here()
     shared.close()
-    eventually(lambda: clients_here() <= clients)
+    eventually(lambda: not ours & clients_here())
 
 
 @pytest.fixture
