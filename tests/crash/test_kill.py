@@ -19,7 +19,7 @@ from tests.crash.world import KILLED, World
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(7200)]
 
 ALL = os.environ.get("UPGRADER_CRASH") == "all"
-STRIDE, HEALING_STRIDE = 3, 2
+STRIDE, HEALING_STRIDE = 3, 3
 """The kills of one run are so many events apart; a run is resumed 20 times at most."""
 OFFLINE, DUMP = '{"online": "never"}', '{"data": "restore"}'
 """The ways forward and back with the most steps: writers stopped and the database copied; the dump restored."""
