@@ -6,6 +6,9 @@ import subprocess
 import pytest
 from hypothesis import settings
 
+# workers are told the width of the terminal: what commands print must not depend on it
+os.environ.pop("COLUMNS", None)
+
 # `pytest tests/env --hypothesis-profile long`: what a night is for
 settings.register_profile("long", max_examples=1_000_000, deadline=None)
 
