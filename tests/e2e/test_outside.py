@@ -116,7 +116,7 @@ def far(tmp_path: Path) -> Iterator[Far]:
     (tmp_path / "far" / ".env").write_text(f"DATABASE_URL={link}\n")
     app = Far(tmp_path / "far", project, f"{project}-server")
     # not called Postgres: nothing but the URL tells that there is a database
-    sh("docker", "tag", "postgres:16", image)
+    sh("docker", "tag", "postgres:17", image)
     with _serving(app.server, port):
         try:
             app.sql(f"CREATE ROLE far LOGIN CREATEDB PASSWORD '{PASSWORD}'", "postgres")
@@ -147,7 +147,7 @@ def _releases(path: Path, image: str) -> None:
 @contextmanager
 def _serving(name: str, port: int) -> Iterator[None]:
     storage = ("--tmpfs", "/var/lib/postgresql/data", "-e", f"POSTGRES_PASSWORD={secrets.token_hex(8)}")
-    sh("docker", "run", "-d", "--name", name, "-p", f"{port}:5432", *storage, "postgres:16", "-c", "fsync=off")
+    sh("docker", "run", "-d", "--name", name, "-p", f"{port}:5432", *storage, "postgres:17", "-c", "fsync=off")
     try:
         Server(Shell(), name, "postgres", "test").require(60)
         yield

@@ -26,7 +26,7 @@ def state(container: str) -> str:
 def two() -> Iterator[list[str]]:
     names = [f"upgrader-test-pause-{uuid.uuid4().hex[:8]}" for _ in range(2)]
     for name in names:
-        argv = ["docker", "run", "-d", "--init", "--name", name, "alpine:3", "sleep", "600"]
+        argv = ["docker", "run", "-d", "--init", "--name", name, "python:3.13-slim", "sleep", "600"]
         subprocess.run(argv, check=True, capture_output=True)
     yield names
     subprocess.run(["docker", "rm", "-f", *names], check=True, capture_output=True)
